@@ -1,0 +1,48 @@
+"""Settings: defaults, then the environment, then what the person set in the notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a session behaves where a cell does not say otherwise.
+
+    ``model`` is "" for automatic: a configured provider, else ``offline:``. ``sources`` are folders or files the
+    agent may cite. ``max_steps``, ``max_tokens`` and ``timeout`` (seconds) bound each run; None is no cap.
+    """
+
+    model: str = ""
+    sources: tuple[str, ...] = (".",)
+    max_steps: int | None = 50
+    max_tokens: int | None = None
+    timeout: float | None = None
+    store: str = ""
+    notebook: str = ""
+
+    def with_environment(self, env: Mapping[str, str] | None = None) -> Settings:
+        """These settings with ``STATEBOOK_MODEL``, ``STATEBOOK_STORE``, ``STATEBOOK_NOTEBOOK``, ``STATEBOOK_SOURCES``.
+
+        ``STATEBOOK_SOURCES`` is a list of paths joined by the platform's path separator.
+        """
+        values = os.environ if env is None else env
+        found = self
+        if values.get("STATEBOOK_MODEL"):
+            found = replace(found, model=values["STATEBOOK_MODEL"])
+        if values.get("STATEBOOK_STORE"):
+            found = replace(found, store=values["STATEBOOK_STORE"])
+        if values.get("STATEBOOK_NOTEBOOK"):
+            found = replace(found, notebook=values["STATEBOOK_NOTEBOOK"])
+        if values.get("STATEBOOK_SOURCES"):
+            paths = tuple(path for path in values["STATEBOOK_SOURCES"].split(os.pathsep) if path)
+            found = replace(found, sources=paths)
+        return found
+
+
+def store_path(notebook: Path) -> Path:
+    """``folder/NAME.ipynb`` -> ``folder/NAME.statebook.duckdb``."""
+    return notebook.with_name(f"{notebook.stem}.statebook.duckdb")

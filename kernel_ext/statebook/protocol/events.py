@@ -1,0 +1,265 @@
+"""The journal's vocabulary: every event a session can record, as frozen values.
+
+An event says what happened; where (branch, run, step) and when stand beside it in the `Entry`. Order of one run::
+
+    RunStarted
+      (ModelRequested -> ModelAnswered | ModelFailed | ModelInterrupted)      one model step
+      (ApprovalAsked -> ApprovalDecided)? ToolIntended -> ToolFinished        per tool call
+    RunPaused -> RunResumed                                                   any number of times
+    RunEnded
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from .approvals import Choice, Grant, QuestionKind
+from .calls import Attachment, Limits
+from .messages import Message, ToolCall, ToolResult
+from .models import StopReason, Usage
+from .passages import Passage
+from .tools import Effect
+
+EndStatus = Literal["done", "failed", "interrupted"]
+PauseReason = Literal["approval", "in_doubt", "steps", "tokens", "seconds"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A kernel opened the session for a notebook; ``how`` says how the notebook was recognised."""
+
+    kind: ClassVar[str] = "session_opened"
+    notebook: str
+    how: str
+    pid: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookMoved:
+    """The session went with its notebook to another name (``rename``), or was copied from another (``copy``)."""
+
+    kind: ClassVar[str] = "notebook_moved"
+    old: str
+    new: str
+    how: Literal["rename", "copy"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A cell began. ``key`` identifies the unchanged cell for replay; ``recalled`` is memory handed to the model."""
+
+    kind: ClassVar[str] = "run_started"
+    prompt: str
+    source: str
+    cell_id: str
+    key: str
+    model: str
+    limits: Limits
+    attachments: tuple[Attachment, ...] = ()
+    recalled: str = ""
+    tools: tuple[str, ...] = ()
+    temperature: float | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequested:
+    """A model is about to be asked. What is sent can be rebuilt from here and is proved by ``digest``.
+
+    ``first`` is the first run of the conversation that is sent; ``system`` and ``tools`` are artifact digests.
+    """
+
+    kind: ClassVar[str] = "model_requested"
+    model: str
+    digest: str
+    system: str
+    tools: str
+    first: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswered:
+    """A model answered; recorded once, never asked again. ``seconds`` is wall time from request to terminal event."""
+
+    kind: ClassVar[str] = "model_answered"
+    message: Message
+    usage: Usage
+    stop: StopReason
+    seconds: float
+    response_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """A model call failed; ``partial`` is the text that had arrived."""
+
+    kind: ClassVar[str] = "model_failed"
+    error: str
+    retryable: bool
+    partial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInterrupted:
+    """A model call was stopped by the person, or by the death of its kernel; ``partial`` is kept, marked as such."""
+
+    kind: ClassVar[str] = "model_interrupted"
+    partial: str
+    why: Literal["interrupt", "kernel_died", "timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A call waits for a person."""
+
+    kind: ClassVar[str] = "approval_asked"
+    question: QuestionKind
+    call: ToolCall
+    effect: Effect
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDecided:
+    """A decision on one call: by a person (``via`` tells how they answered) or by a rule (``policy``)."""
+
+    kind: ClassVar[str] = "approval_decided"
+    question: QuestionKind
+    call_id: str
+    choice: Choice
+    via: str
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolIntended:
+    """A call is about to be made. On disk before the call; without a `ToolFinished` the call is in doubt."""
+
+    kind: ClassVar[str] = "tool_intended"
+    call: ToolCall
+    effect: Effect
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A call's result, recorded once. ``passages`` are references (without text) to what the result shows."""
+
+    kind: ClassVar[str] = "tool_finished"
+    result: ToolResult
+    seconds: float
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStateSet:
+    """A tool's own state changed: ``values`` by key; None removes a key."""
+
+    kind: ClassVar[str] = "tool_state_set"
+    tool: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryKept:
+    """A fact was kept. ``memory`` is its number; ``passage`` is the span it rests on, where it has one."""
+
+    kind: ClassVar[str] = "memory_kept"
+    memory: int
+    text: str
+    by: Literal["agent", "person"]
+    tags: tuple[str, ...] = ()
+    passage: Passage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryForgotten:
+    """A fact was forgotten: no longer recalled, still in the journal."""
+
+    kind: ClassVar[str] = "memory_forgotten"
+    memory: int
+    by: Literal["agent", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantGiven:
+    """A person allowed calls from now on."""
+
+    kind: ClassVar[str] = "grant_given"
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class GrantEnded:
+    """A person took a grant back."""
+
+    kind: ClassVar[str] = "grant_ended"
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused:
+    """A run waits on disk; `RunResumed` goes on."""
+
+    kind: ClassVar[str] = "run_paused"
+    reason: PauseReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """A kernel goes on with a run that was paused, interrupted, failed, or left open by a dead kernel."""
+
+    kind: ClassVar[str] = "run_resumed"
+    pid: int
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run ended. ``cited`` are the passages its answer cites; ``unknown`` are marks no tool had shown it."""
+
+    kind: ClassVar[str] = "run_ended"
+    status: EndStatus
+    error: str = ""
+    cited: tuple[Passage, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+Event = (
+    SessionOpened
+    | NotebookMoved
+    | RunStarted
+    | ModelRequested
+    | ModelAnswered
+    | ModelFailed
+    | ModelInterrupted
+    | ApprovalAsked
+    | ApprovalDecided
+    | ToolIntended
+    | ToolFinished
+    | ToolStateSet
+    | MemoryKept
+    | MemoryForgotten
+    | GrantGiven
+    | GrantEnded
+    | RunPaused
+    | RunResumed
+    | RunEnded
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal. ``seq`` rises by one per event in the file; ``run`` and ``step`` are 0 where none applies."""
+
+    seq: int
+    branch: int
+    run: int
+    step: int
+    time: datetime
+    event: Event

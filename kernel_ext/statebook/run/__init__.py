@@ -1,0 +1,1 @@
+"""One %%agent cell: the loop, durable steps, recovery, limits, cancellation."""
