@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from ..protocol.models import ModelEvent, ModelRequest
+from statebook.protocol.models import ModelEvent, ModelRequest
 
 
 class Model(Protocol):

@@ -65,9 +65,7 @@ def read_passages(text: str) -> list[Passage]:
         match = _HEADER.match(line)
         if match:
             _close(found, body)
-            found.append(
-                Passage(int(match[2]), int(match[3]), match[4], match[5], match[6] or "", 0, 0)
-            )
+            found.append(Passage(int(match[2]), int(match[3]), match[4], match[5], match[6] or "", 0, 0))
         elif found:
             body.append(line)
     _close(found, body)

@@ -6,7 +6,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..protocol.tools import ToolOutcome, ToolSpec
+from statebook.protocol.tools import ToolOutcome, ToolSpec
 
 
 def _silent(text: str) -> None:

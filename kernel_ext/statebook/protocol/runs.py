@@ -1,0 +1,214 @@
+"""A run as its journal entries tell it: the one projection that the loop decides by and every sink draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from .approvals import Choice
+from .events import (
+    ApprovalAsked,
+    ApprovalDecided,
+    Entry,
+    ModelAnswered,
+    ModelFailed,
+    ModelInterrupted,
+    ModelRequested,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    ToolFinished,
+    ToolIntended,
+)
+from .messages import Message, ToolCall, ToolResult
+from .models import Usage
+from .passages import Passage
+from .tools import Effect
+
+RunStatus = Literal["running", "paused", "done", "failed", "interrupted"]
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One tool call of a model step: wanted, perhaps asked about, intended, finished."""
+
+    step: int
+    call: ToolCall
+    effect: Effect | None = None
+    asked: str = ""
+    decision: Choice | None = None
+    via: str = ""
+    word: str = ""
+    settled: Choice | None = None
+    intended: bool = False
+    result: ToolResult | None = None
+    seconds: float = 0.0
+    passages: tuple[Passage, ...] = ()
+
+    @property
+    def in_doubt(self) -> bool:
+        """An intent is on disk and no result: it may or may not have happened."""
+        return self.intended and self.result is None
+
+
+@dataclass(slots=True)
+class ModelRecord:
+    """One model step and the tool calls its answer asked for."""
+
+    step: int
+    model: str
+    started: datetime
+    digest: str = ""
+    message: Message | None = None
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    partial: str = ""
+    error: str = ""
+    calls: list[CallRecord] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What the model said, or the part that arrived before it was stopped."""
+        return self.message.text if self.message else self.partial
+
+    @property
+    def open_calls(self) -> list[CallRecord]:
+        """Calls without a result yet."""
+        return [call for call in self.calls if call.result is None]
+
+
+@dataclass(slots=True)
+class Run:
+    """One ``%%agent`` cell's run, folded from its entries in order.
+
+    ``draft`` is text that is streaming in and not yet part of a finished step; ``replayed`` marks a run that was
+    drawn again from the journal; both belong to the moment and are not in the journal.
+    """
+
+    number: int
+    branch: int
+    began: datetime
+    started: RunStarted
+    status: RunStatus = "running"
+    models: list[ModelRecord] = field(default_factory=list)
+    last_seq: int = 0
+    last_step: int = 0
+    pid: int = 0
+    worked: float = 0.0
+    ended: datetime | None = None
+    error: str = ""
+    pause: RunPaused | None = None
+    cited: tuple[Passage, ...] = ()
+    unknown: tuple[str, ...] = ()
+    checkpoint: int = 0
+    draft: str = ""
+    replayed: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def fold(cls, entries: Iterable[Entry]) -> Run:
+        """The run that these entries (of one run, in order, starting with RunStarted) tell; ValueError otherwise."""
+        run: Run | None = None
+        for entry in entries:
+            if run is not None:
+                run.apply(entry)
+            elif isinstance(entry.event, RunStarted):
+                run = cls(entry.run, entry.branch, entry.time, entry.event, last_seq=entry.seq)
+        if run is None:
+            raise ValueError("no RunStarted among the entries")
+        return run
+
+    def apply(self, entry: Entry) -> None:
+        """Take up the next entry. Entries of other kinds (memory, tool state) only move the position."""
+        self.last_seq = entry.seq
+        self.last_step = max(self.last_step, entry.step)
+        event = entry.event
+        if isinstance(event, ModelRequested):
+            self.models.append(ModelRecord(entry.step, event.model, entry.time, event.digest))
+            self.draft = ""
+        elif isinstance(event, ModelAnswered | ModelFailed | ModelInterrupted):
+            self._model_ended(entry.step, event)
+        elif isinstance(event, ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished):
+            self._call_moved(event)
+        elif isinstance(event, RunPaused | RunResumed | RunEnded):
+            self._run_moved(entry, event)
+
+    def _model_ended(self, step: int, event: ModelAnswered | ModelFailed | ModelInterrupted) -> None:
+        model = self.models[-1]
+        self.draft = ""
+        if isinstance(event, ModelAnswered):
+            model.message, model.usage, model.seconds = event.message, event.usage, event.seconds
+            model.calls = [CallRecord(step + n, call) for n, call in enumerate(event.message.calls, start=1)]
+            self.last_step = max(self.last_step, step + len(model.calls))
+            self.worked += event.seconds
+        else:
+            model.partial = event.partial
+            model.error = event.error if isinstance(event, ModelFailed) else event.why
+
+    def _call_moved(self, event: ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished) -> None:
+        call = self.call(_call_id(event))
+        if isinstance(event, ApprovalAsked):
+            call.asked, call.effect = event.reason, event.effect
+        elif isinstance(event, ApprovalDecided):
+            call.via, call.word = event.via, event.word
+            if event.question == "approval":
+                call.decision = event.choice
+            else:
+                call.settled = event.choice
+        elif isinstance(event, ToolIntended):
+            call.intended, call.effect, call.settled = True, event.effect, None
+        else:
+            call.result, call.seconds, call.passages = event.result, event.seconds, event.passages
+            self.worked += event.seconds
+
+    def _run_moved(self, entry: Entry, event: RunPaused | RunResumed | RunEnded) -> None:
+        if isinstance(event, RunPaused):
+            self.status, self.pause = "paused", event
+        elif isinstance(event, RunResumed):
+            self.status, self.pause, self.error, self.pid, self.ended = "running", None, "", event.pid, None
+        else:
+            self.status, self.error, self.ended = event.status, event.error, entry.time
+            self.cited, self.unknown = event.cited, event.unknown
+
+    def call(self, call_id: str) -> CallRecord:
+        """The newest call with this id; KeyError when there is none."""
+        for model in reversed(self.models):
+            for call in model.calls:
+                if call.call.id == call_id:
+                    return call
+        raise KeyError(call_id)
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """All tool calls, in order."""
+        return [call for model in self.models for call in model.calls]
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all answered model steps."""
+        return sum((model.usage for model in self.models), Usage())
+
+    @property
+    def answer(self) -> str:
+        """The last model step's text: the answer when the run is done, else what there is of it."""
+        return self.draft or (self.models[-1].text if self.models else "")
+
+    @property
+    def steps(self) -> int:
+        """Finished steps: answered model calls and tool calls with a result."""
+        answered = sum(model.message is not None for model in self.models)
+        return answered + sum(call.result is not None for call in self.calls)
+
+    @property
+    def passages(self) -> dict[str, Passage]:
+        """Every passage a tool has shown in this run, by mark."""
+        return {passage.mark: passage for call in self.calls for passage in call.passages}
+
+
+def _call_id(event: ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished) -> str:
+    if isinstance(event, ApprovalDecided):
+        return event.call_id
+    return event.result.call_id if isinstance(event, ToolFinished) else event.call.id
