@@ -1,0 +1,144 @@
+"""Pairs of sentences that can't both be right: other numbers for the same thing, or a yes against a no."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .evidence import Candidate
+from .words import stem, words
+
+_NUMBER = re.compile(
+    r"(?<![\w.§-])(\d+(?:[.,]\d+)*)\s?(%|percent|per cent|x\b|times\b|[kmgt]b\b|(?:milli|micro)?seconds?\b|ms\b|minutes?\b"
+    r"|hours?\b|days?\b|weeks?\b|months?\b|years?\b|tokens?\b|lines?\b|rows?\b|bytes?\b|users?\b|files?\b|steps?\b)?",
+    re.IGNORECASE,
+)
+_NEGATIVE = frozenset("not no never none nothing cannot neither nor without hardly fails unable lacks".split())
+_OPPOSITES = tuple(
+    (stem(left), stem(right))
+    for left, right in (
+        line.split()
+        for line in """increase decrease
+        increases reduces
+        always never
+        safe unsafe
+        fast slow
+        faster slower
+        more fewer
+        cheap expensive
+        possible impossible
+        reliable unreliable
+        durable volatile
+        keep delete
+        keeps deletes
+        keeps loses
+        keeps drops
+        allow forbid
+        improves hurts
+        helps hurts
+        required optional
+        sync async
+        enabled disabled
+        before after
+        rises falls
+        better worse
+        survives loses
+        stateless stateful
+        mutable immutable""".splitlines()
+    )
+)
+_MOST = 140
+_SHARED_FOR_NUMBERS, _SHARED_FOR_NEGATION = 0.5, 0.62
+_FEWEST_SHARED = 3
+_YEARS = range(1900, 2100)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Two sentences that disagree; ``about`` are terms they share, ``weight`` is how alike they are otherwise."""
+
+    left: Candidate
+    right: Candidate
+    kind: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    candidate: Candidate
+    topic: frozenset[str]
+    numbers: frozenset[tuple[str, str]]
+    negative: bool
+
+
+def disputes(candidates: Sequence[Candidate], limit: int = 5) -> list[Dispute]:
+    """The clearest disagreements among the candidates, at most ``limit``, each sentence in one of them only."""
+    claims = [_claim(each) for each in candidates[:_MOST]]
+    found = [
+        dispute
+        for place, left in enumerate(claims)
+        for right in claims[place + 1 :]
+        if len(left.topic & right.topic) >= _FEWEST_SHARED and (dispute := _compare(left, right))
+    ]
+    chosen: list[Dispute] = []
+    used: set[str] = set()
+    for dispute in sorted(found, key=lambda each: -each.weight):
+        if dispute.left.text not in used and dispute.right.text not in used and len(chosen) < limit:
+            chosen.append(dispute)
+            used |= {dispute.left.text, dispute.right.text}
+    return chosen
+
+
+def _claim(candidate: Candidate) -> _Claim:
+    found = words(candidate.text)
+    negative = any(word in _NEGATIVE or word.replace("’", "'").endswith("n't") for word in found)
+    topic = frozenset(term for term in candidate.terms if not term[0].isdigit() and term not in _NEGATIVE)
+    return _Claim(candidate, topic, _numbers(candidate.text), negative)
+
+
+def _numbers(text: str) -> frozenset[tuple[str, str]]:
+    """(value, unit) of each quantity; the bare word after a number without a unit stands in for one."""
+    found: set[tuple[str, str]] = set()
+    for match in _NUMBER.finditer(text):
+        value, unit = match[1].replace(",", ""), (match[2] or "").lower().rstrip("s")
+        if not unit and value.isdigit() and int(value) in _YEARS:
+            unit = "year of"
+        elif not unit:
+            after = words(text[match.end() : match.end() + 40])
+            unit = stem(after[0]) if after else ""
+        found.add((value.rstrip("."), {"percent": "%", "per cent": "%", "x": "time"}.get(unit, unit)))
+    return frozenset(found)
+
+
+def _compare(left: _Claim, right: _Claim) -> Dispute | None:
+    if left.candidate.passage == right.candidate.passage:
+        return None
+    shared = left.topic & right.topic
+    overlap = len(shared) / max(1, min(len(left.topic), len(right.topic)))
+    balance = min(len(left.topic), len(right.topic)) / max(len(left.topic), len(right.topic))
+    weight = overlap * (0.5 + 0.5 * balance)
+    if overlap >= _SHARED_FOR_NUMBERS and _other_numbers(left, right):
+        return Dispute(left.candidate, right.candidate, "number", weight + 0.2)
+    differ = left.negative != right.negative or _opposed(left.topic, right.topic)
+    if overlap >= _SHARED_FOR_NEGATION and weight >= 0.5 and differ:  # noqa: PLR2004 (a long sentence holds many words)
+        return Dispute(left.candidate, right.candidate, "negation", weight)
+    return None
+
+
+def _other_numbers(left: _Claim, right: _Claim) -> bool:
+    """Whether both give quantities of one unit and share none of that unit."""
+    for unit in {unit for _, unit in left.numbers} & {unit for _, unit in right.numbers}:
+        here = {value for value, of in left.numbers if of == unit}
+        there = {value for value, of in right.numbers if of == unit}
+        if unit and not here & there:
+            return True
+    return False
+
+
+def _opposed(left: frozenset[str], right: frozenset[str]) -> bool:
+    return any(
+        (one in left and other in right and other not in left and one not in right)
+        or (other in left and one in right and one not in left and other not in right)
+        for one, other in _OPPOSITES
+    )

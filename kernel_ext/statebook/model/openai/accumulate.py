@@ -1,0 +1,249 @@
+"""Grows a Completion out of the events of a Responses stream, whatever half of them a server sends.
+
+Events are plain dicts, told apart by their ``type`` alone; unknown ones are passed over.
+Shapes: https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from statebook.errors import ModelError
+from statebook.protocol.messages import Message, Part, Text, ToolCall
+from statebook.protocol.models import Completion, ModelEvent, ReasoningDelta, StopReason, TextDelta, Usage
+
+from .errors import from_event
+from .items import KINDS, Item, Items, arguments_text
+
+Event = dict[str, Any]
+TERMINAL = ("response.completed", "response.incomplete", "response.failed")
+
+
+class Accumulator:
+    """Feed it events; it yields deltas, and once ``finished`` it holds the completion."""
+
+    def __init__(self) -> None:
+        self._items = Items()
+        self._terminal: Event | None = None
+        self._refused = False
+        self._said = False
+        self._handlers: dict[str, Callable[[Event], Iterator[ModelEvent]]] = {
+            "response.output_item.added": self._item_added,
+            "response.output_item.done": self._item_done,
+            "response.output_text.delta": self._text_delta,
+            "response.output_text.done": self._text_done,
+            "response.refusal.delta": self._refusal,
+            "response.refusal.done": self._refusal,
+            "response.content_part.done": self._part_done,
+            "response.function_call_arguments.delta": self._arguments,
+            "response.function_call_arguments.done": self._arguments,
+            "response.reasoning_summary_text.delta": self._thought,
+            "response.reasoning_summary_text.done": self._thought,
+            "response.reasoning_text.delta": self._thought,
+            "response.reasoning_text.done": self._thought,
+            **dict.fromkeys(TERMINAL, self._end),
+        }
+
+    @property
+    def finished(self) -> bool:
+        """Whether the terminal event has come."""
+        return self._terminal is not None
+
+    def feed(self, event: object) -> Iterator[ModelEvent]:
+        """The deltas that one event brings. Raises ModelError for an error event."""
+        if not isinstance(event, dict):
+            return
+        kind = str(event.get("type", ""))
+        if kind in {"error", "response.error"} or (not kind and event.get("error")):
+            raise from_event(event)
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            yield from handler(event)
+
+    def completion(self) -> Completion:
+        """The whole answer. Raises ModelError where the response failed, or ended without its terminal event."""
+        if self._terminal is None:
+            raise ModelError(
+                "The answer broke off before its end.", "Ask again: nothing was recorded as done.", retryable=True
+            )
+        response = self._terminal.get("response") or {}
+        if self._terminal["type"] == "response.failed":
+            raise from_event(response)
+        stop = self._stop(response)
+        parts = [part for number, item in enumerate(self._items.all) if (part := item.part(f"call_{number}"))]
+        if stop == "length":
+            parts = [part for part in parts if not _cut_short(part)]
+        calls = any(isinstance(part, ToolCall) for part in parts)
+        if stop == "end" and calls:
+            stop = "tool_calls"
+        message = Message("assistant", tuple(parts))
+        return Completion(message, usage(response.get("usage")), stop, str(response.get("id") or ""))
+
+    def _stop(self, response: Event) -> StopReason:
+        if self._refused:
+            return "refusal"
+        reason = str((response.get("incomplete_details") or {}).get("reason") or "")
+        if reason == "content_filter":
+            return "refusal"
+        cut = self._terminal is not None and self._terminal["type"] == "response.incomplete"
+        return "length" if cut or response.get("status") == "incomplete" else "end"
+
+    def _item_added(self, event: Event) -> Iterator[ModelEvent]:
+        inner = event.get("item") or {}
+        if inner.get("type") in KINDS:
+            item = self._items.find(inner["type"], event, new=True)
+            _name(item, inner)
+            item.arguments = arguments_text(inner.get("arguments")) or item.arguments
+        return iter(())
+
+    def _item_done(self, event: Event) -> Iterator[ModelEvent]:
+        inner = event.get("item") or {}
+        if inner.get("type") in KINDS:
+            item = self._items.find(inner["type"], event)
+            yield from self._finish(item, inner)
+
+    def _finish(self, item: Item, inner: Event) -> Iterator[ModelEvent]:
+        """Take over what a finished item says beyond what was streamed."""
+        item.closed = True
+        _name(item, inner)
+        if item.kind == "function_call":
+            item.arguments = arguments_text(inner.get("arguments")) or item.arguments
+        elif item.kind == "reasoning":
+            item.raw = inner
+            for index, summary in enumerate(inner.get("summary") or []):
+                yield from self._rest_of_thought(item, index, str(summary.get("text") or ""))
+        else:
+            for index, content in enumerate(inner.get("content") or []):
+                self._refused |= content.get("type") == "refusal"
+                yield from self._rest(item, index, str(content.get("text") or content.get("refusal") or ""))
+
+    def _text_delta(self, event: Event) -> Iterator[ModelEvent]:
+        item = self._items.find("message", event)
+        yield from self._say(item, _index(event, "content_index"), str(event.get("delta") or ""))
+
+    def _text_done(self, event: Event) -> Iterator[ModelEvent]:
+        item = self._items.find("message", event)
+        yield from self._rest(item, _index(event, "content_index"), str(event.get("text") or ""))
+
+    def _part_done(self, event: Event) -> Iterator[ModelEvent]:
+        part = event.get("part") or {}
+        if part.get("type") in {"output_text", "refusal"}:
+            item = self._items.find("message", event)
+            whole = str(part.get("text") or part.get("refusal") or "")
+            yield from self._rest(item, _index(event, "content_index"), whole)
+
+    def _refusal(self, event: Event) -> Iterator[ModelEvent]:
+        self._refused = True
+        item, index = self._items.find("message", event), _index(event, "content_index")
+        if "delta" in event:
+            yield from self._say(item, index, str(event["delta"] or ""))
+        else:
+            yield from self._rest(item, index, str(event.get("refusal") or ""))
+
+    def _arguments(self, event: Event) -> Iterator[ModelEvent]:
+        item = self._items.find("function_call", event)
+        if "delta" in event:
+            item.arguments += arguments_text(event["delta"])
+        else:
+            item.arguments = arguments_text(event.get("arguments")) or item.arguments
+            item.name = item.name or str(event.get("name") or "")
+        return iter(())
+
+    def _thought(self, event: Event) -> Iterator[ModelEvent]:
+        item = self._items.find("reasoning", event)
+        index = _index(event, "summary_index") or _index(event, "content_index")
+        if "delta" in event:
+            yield from self._think(item, index, str(event["delta"] or ""))
+        else:
+            yield from self._rest_of_thought(item, index, str(event.get("text") or ""))
+
+    def _end(self, event: Event) -> Iterator[ModelEvent]:
+        """Take the terminal event, and from its ``output`` whatever the stream left out.
+
+        Items are matched by their place among their kind: some servers give them other ids here than before.
+        """
+        self._terminal = event
+        seen = dict.fromkeys(KINDS, 0)
+        for inner in (event.get("response") or {}).get("output") or []:
+            kind = inner.get("type")
+            if kind not in seen or _empty(inner):
+                continue
+            known = [item for item in self._items.of(kind) if kind != "message" or item.text]
+            place, seen[kind] = seen[kind], seen[kind] + 1
+            item = known[place] if place < len(known) else self._items.find(kind, {"item": inner}, new=True)
+            if not item.closed:
+                yield from self._finish(item, inner)
+
+    def _say(self, item: Item, index: int, text: str) -> Iterator[ModelEvent]:
+        if not text:
+            return
+        if not item.text and self._said:
+            text = f"\n\n{text}"  # two messages are two paragraphs
+        self._said = True
+        item.texts[index] = item.texts.get(index, "") + text
+        yield TextDelta(text)
+
+    def _rest(self, item: Item, index: int, whole: str) -> Iterator[ModelEvent]:
+        """Say what a finished text has beyond its deltas; a text that differs stays as it was shown."""
+        had = item.texts.get(index, "")
+        if not had.strip():
+            yield from self._say(item, index, whole)
+        elif whole.startswith(had):
+            yield from self._say(item, index, whole[len(had) :])
+
+    def _think(self, item: Item, index: int, text: str) -> Iterator[ModelEvent]:
+        if not text:
+            return
+        opens = bool(item.summaries) and index not in item.summaries
+        item.summaries[index] = item.summaries.get(index, "") + text
+        yield ReasoningDelta(f"\n\n{text}" if opens else text)
+
+    def _rest_of_thought(self, item: Item, index: int, whole: str) -> Iterator[ModelEvent]:
+        had = item.summaries.get(index, "")
+        if whole.startswith(had):
+            yield from self._think(item, index, whole[len(had) :])
+
+
+def usage(raw: object) -> Usage:
+    """Token counts as the server reports them; missing details count as 0."""
+    if not isinstance(raw, dict):
+        return Usage()
+    sent = raw.get("input_tokens_details") or {}
+    made = raw.get("output_tokens_details") or {}
+    return Usage(
+        int(raw.get("input_tokens") or 0),
+        int(sent.get("cached_tokens") or 0),
+        int(raw.get("output_tokens") or 0),
+        int(made.get("reasoning_tokens") or 0),
+    )
+
+
+def _name(item: Item, inner: Event) -> None:
+    item.name = str(inner.get("name") or "") or item.name
+    item.call_id = str(inner.get("call_id") or "") or item.call_id or str(inner.get("id") or "")
+
+
+def _index(event: Event, key: str) -> int:
+    value = event.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _empty(inner: Event) -> bool:
+    """An extra message without a word, as some servers add beside tool calls."""
+    contents = inner.get("content") or []
+    return inner.get("type") == "message" and not any(
+        content.get("text") or content.get("refusal") for content in contents
+    )
+
+
+def _cut_short(part: Part) -> bool:
+    """A tool call whose arguments the token limit cut in the middle."""
+    if not isinstance(part, ToolCall):
+        return isinstance(part, Text) and not part.text
+    try:
+        json.loads(part.arguments)
+    except ValueError:
+        return True
+    return False

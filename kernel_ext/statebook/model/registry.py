@@ -1,0 +1,77 @@
+"""Finds the model for a ``provider:model`` name among the plugins of the entry point group ``statebook.models``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from statebook.errors import ModelError, UnknownName, UsageError
+
+from .base import Model
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "statebook.models"
+OFFLINE = "offline:research"
+
+
+def resolve(name: str, *, base_url: str = "", env: Mapping[str, str] | None = None) -> Model:
+    """The model that ``provider:model`` names, e.g. ``openai:gpt-5.5`` or ``offline:``.
+
+    Nothing is connected and no key is needed yet, so a recorded cell can replay without either. ``env`` stands in
+    for the environment. Raises UnknownName for a provider that is not installed, UsageError for a name of another form.
+    """
+    provider, colon, model = name.strip().partition(":")
+    known = _providers()
+    if not colon:
+        raise UsageError(f"{name!r} is not a model name.", _offer(provider, known))
+    if provider == "scripted":
+        raise UsageError(
+            "Scripted models have no name to resolve.",
+            "Build one in Python and pass the object: `from statebook.testing import ScriptedModel`.",
+        )
+    if provider not in known:
+        raise UnknownName("model provider", provider, known, "Models are named provider:model.")
+    return _create(known[provider], model, base_url=base_url, env=os.environ if env is None else env)
+
+
+def default_name(env: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """The model used where nothing was chosen, and a one-line reason: a configured provider, else ``offline:``."""
+    values = os.environ if env is None else env
+    for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        if values.get(variable):
+            from .openai.settings import model_name
+
+            return f"openai:{model_name('', values)}", f"{variable} is set"
+    return OFFLINE, "no model is configured; connect one with -m provider:model"
+
+
+def provider_names() -> list[str]:
+    """The installed providers, sorted."""
+    return sorted(_providers())
+
+
+def _providers() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _create(point: EntryPoint, model: str, *, base_url: str, env: Mapping[str, str]) -> Model:
+    try:
+        factory = point.load()
+    except Exception as error:
+        raise ModelError(
+            f"The provider {point.name!r} can't be loaded: {error}.", f"It comes from {point.value}; reinstall it."
+        ) from error
+    return cast("Model", factory(model, env=env, base_url=base_url))
+
+
+def _offer(word: str, known: Mapping[str, EntryPoint]) -> str:
+    if word in known:
+        return f"Models are named provider:model; did you mean '{word}:'?"
+    if word and "openai" in known:
+        return f"Models are named provider:model; did you mean 'openai:{word}'?"
+    return f"Models are named provider:model; installed providers: {', '.join(sorted(known)) or 'none'}."
