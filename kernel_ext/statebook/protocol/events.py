@@ -48,6 +48,41 @@ class NotebookMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchStarted:
+    """A branch left its parent after entry ``at`` (its first event; 0 for the first branch) at a checkpoint."""
+
+    kind: ClassVar[str] = "branch_started"
+    name: str
+    parent: int
+    at: int
+    checkpoint: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSwitched:
+    """The branch that holds this event became the current one again."""
+
+    kind: ClassVar[str] = "branch_switched"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointMade:
+    """A point that can be returned to: everything on the branch up to and including this entry.
+
+    ``snapshot`` (kernel variables) and ``files`` name what was captured besides the journal; "" is nothing.
+    """
+
+    kind: ClassVar[str] = "checkpoint_made"
+    checkpoint: int
+    parent: int
+    reason: Literal["step", "before_step", "run_end", "pause", "person"]
+    label: str = ""
+    snapshot: str = ""
+    files: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A cell began. ``key`` identifies the unchanged cell for replay; ``recalled`` is memory handed to the model."""
 
@@ -233,6 +268,9 @@ class RunEnded:
 Event = (
     SessionOpened
     | NotebookMoved
+    | BranchStarted
+    | BranchSwitched
+    | CheckpointMade
     | RunStarted
     | ModelRequested
     | ModelAnswered
@@ -255,7 +293,7 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the journal. ``seq`` rises by one per event in the file; ``run`` and ``step`` are 0 where none applies."""
+    """One row of the journal: ``seq`` rises by one per event; ``run`` and ``step`` are 0 where none applies."""
 
     seq: int
     branch: int

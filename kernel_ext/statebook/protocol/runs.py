@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Literal
 
 from .approvals import Choice
+from .calls import Limits
 from .events import (
     ApprovalAsked,
     ApprovalDecided,
+    CheckpointMade,
     Entry,
     ModelAnswered,
     ModelFailed,
@@ -80,11 +82,20 @@ class ModelRecord:
         return [call for call in self.calls if call.result is None]
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a run had spent when it was last resumed: its limits count from there. Seconds are seconds of work."""
+
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
 @dataclass(slots=True)
 class Run:
     """One ``%%agent`` cell's run, folded from its entries in order.
 
-    ``draft`` is text that is streaming in and not yet part of a finished step; ``replayed`` marks a run that was
+    ``first`` is the run with which the conversation that was last sent began. ``draft`` is text that is streaming in and not yet part of a finished step; ``replayed`` marks a run that was
     drawn again from the journal; both belong to the moment and are not in the journal.
     """
 
@@ -95,9 +106,12 @@ class Run:
     status: RunStatus = "running"
     models: list[ModelRecord] = field(default_factory=list)
     last_seq: int = 0
+    first: int = 0
     last_step: int = 0
     pid: int = 0
     worked: float = 0.0
+    limits: Limits = field(default_factory=Limits)
+    allowance: Allowance = field(default_factory=Allowance)
     ended: datetime | None = None
     error: str = ""
     pause: RunPaused | None = None
@@ -117,6 +131,7 @@ class Run:
                 run.apply(entry)
             elif isinstance(entry.event, RunStarted):
                 run = cls(entry.run, entry.branch, entry.time, entry.event, last_seq=entry.seq)
+                run.limits = entry.event.limits
         if run is None:
             raise ValueError("no RunStarted among the entries")
         return run
@@ -128,6 +143,7 @@ class Run:
         event = entry.event
         if isinstance(event, ModelRequested):
             self.models.append(ModelRecord(entry.step, event.model, entry.time, event.digest))
+            self.first = event.first
             self.draft = ""
         elif isinstance(event, ModelAnswered | ModelFailed | ModelInterrupted):
             self._model_ended(entry.step, event)
@@ -135,6 +151,8 @@ class Run:
             self._call_moved(event)
         elif isinstance(event, RunPaused | RunResumed | RunEnded):
             self._run_moved(entry, event)
+        elif isinstance(event, CheckpointMade):
+            self.checkpoint = event.checkpoint
 
     def _model_ended(self, step: int, event: ModelAnswered | ModelFailed | ModelInterrupted) -> None:
         model = self.models[-1]
@@ -169,6 +187,8 @@ class Run:
             self.status, self.pause = "paused", event
         elif isinstance(event, RunResumed):
             self.status, self.pause, self.error, self.pid, self.ended = "running", None, "", event.pid, None
+            self.limits = event.limits
+            self.allowance = Allowance(self.steps, self.usage.total, self.worked)
         else:
             self.status, self.error, self.ended = event.status, event.error, entry.time
             self.cited, self.unknown = event.cited, event.unknown

@@ -1,0 +1,87 @@
+"""Runs -> messages: the conversation as the journal tells it, in which every tool call has a result.
+
+A provider refuses a call without a result, and one such orphan would poison the session for good. So the messages
+are derived anew each time, and a missing result becomes an explicit part that says why it is missing.
+"""
+
+from __future__ import annotations
+
+from statebook.protocol.calls import Attachment
+from statebook.protocol.messages import Message, Text, ToolResult, assistant, user
+from statebook.protocol.runs import CallRecord, ModelRecord, Run
+
+_INTERRUPTED = "[The answer was stopped here.]"
+
+
+def messages_of(run: Run, *, current: bool = False) -> list[Message]:
+    """A run's messages: the prompt with what came with it, then each model answer and its tool results.
+
+    ``current`` is the run that is about to ask: its own unfinished model step is asked again, so its partial text is
+    left out; of an earlier run the partial text is part of the conversation.
+    """
+    started = run.started
+    messages = [user(prompt_text(started.prompt, started.attachments, started.recalled))]
+    for model in run.models:
+        if model.message is not None:
+            messages.append(model.message)
+            if model.calls:
+                messages.append(Message("tool", tuple(_result(call) for call in model.calls)))
+    if not current:
+        messages += _ending(run)
+    return messages
+
+
+def prompt_text(prompt: str, attachments: tuple[Attachment, ...], recalled: str) -> str:
+    """The user message: recalled memory and attachments in tags, then the prompt."""
+    blocks = []
+    if recalled:
+        blocks.append(f"<memory>\n{_inside(recalled, 'memory')}\n</memory>")
+    for attachment in attachments:
+        name = attachment.name.replace('"', "'")
+        blocks.append(f'<attachment name="{name}">\n{_inside(attachment.text, "attachment")}\n</attachment>')
+    return "\n\n".join([*blocks, prompt])
+
+
+def _inside(text: str, tag: str) -> str:
+    """Data can't close the tag it stands in."""
+    return text.replace(f"</{tag}", f"<\\/{tag}")
+
+
+def _ending(run: Run) -> list[Message]:
+    last = run.models[-1] if run.models else None
+    if last is None or (last.message is None and not last.partial):
+        return [assistant(f"[No answer: {run.error or 'the run has not ended'}]")]
+    if last.message is None:
+        return [assistant(f"{last.partial}\n\n{_INTERRUPTED}")]
+    if last.calls:
+        return [assistant(f"[The run ended here without an answer: {run.error or _state(run, last)}]")]
+    return []
+
+
+def _state(run: Run, last: ModelRecord) -> str:
+    if run.status == "paused" and run.pause:
+        return f"paused, {run.pause.detail}"
+    return "interrupted" if last.open_calls or run.status == "interrupted" else run.status
+
+
+def _result(call: CallRecord) -> ToolResult:
+    if call.result is not None:
+        return call.result
+    if call.in_doubt:
+        text = "[In doubt: the call was begun and may or may not have happened. Do not assume either.]"
+        return ToolResult(call.call.id, call.call.name, text, "in_doubt")
+    if call.decision == "reject":
+        return ToolResult(call.call.id, call.call.name, "[Denied by the person; it was not made.]", "denied")
+    return ToolResult(call.call.id, call.call.name, "[Interrupted: the call was never made.]", "interrupted")
+
+
+def text_of(message: Message) -> str:
+    """A message as people read it in `%agent context`."""
+    lines = []
+    for part in message.parts:
+        if isinstance(part, Text):
+            lines.append(part.text)
+        elif isinstance(part, ToolResult):
+            lines.append(f"<- {part.name} ({part.status})\n{part.text}")
+    lines += [f"-> {call.name}({call.arguments})" for call in message.calls]
+    return "\n".join(lines)

@@ -1,0 +1,168 @@
+"""Durable tool steps: intent on disk, then the call, then the result on disk with its checkpoint.
+
+Calls of one model answer run in parallel, except those in the user's namespace, which run one after another. The
+intents of a batch are one commit; each result is a commit of its own, as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from statebook.errors import StatebookError, StoreError
+from statebook.protocol.codec import digest
+from statebook.protocol.events import (
+    CheckpointMade,
+    Event,
+    MemoryForgotten,
+    MemoryKept,
+    ToolFinished,
+    ToolIntended,
+    ToolStateSet,
+)
+from statebook.protocol.messages import ToolResult
+from statebook.protocol.runs import CallRecord, Run
+from statebook.protocol.tools import ToolOutcome
+from statebook.tools.base import Tool, ToolContext
+
+from .environment import Environment, Paused
+from .limits import reached, seconds_left
+from .permission import Permission, permit
+
+_STOPPED = "[Stopped by the person while it ran; it may have been done in part.]"
+_TIMED_OUT = "[Stopped at the time limit; it may have been done in part.]"
+
+
+async def act(run: Run, env: Environment) -> None:
+    """Bring every open call of the last model step to a result.
+
+    Raises Paused when a call needs a person and none is there, or at a limit; calls that could run have run by then.
+    """
+    pause = reached(run)
+    if pause is not None:
+        raise Paused(pause.reason, pause.detail)
+    ready: list[tuple[CallRecord, Tool, dict[str, Any]]] = []
+    waiting: Paused | None = None
+    for call in run.models[-1].open_calls:
+        try:
+            permission = await permit(run, call, env)
+        except Paused as paused:
+            waiting = waiting or paused
+            continue
+        if isinstance(permission, Permission):
+            ready.append((call, permission.tool, permission.arguments))
+        else:
+            finish(run, env, call, permission)
+    if ready:
+        await _perform(run, env, ready)
+    if waiting is not None:
+        raise waiting
+
+
+def finish(run: Run, env: Environment, call: CallRecord, outcome: ToolOutcome, seconds: float = 0.0) -> None:
+    """Record a call's result, with everything that came of it and a checkpoint, in one commit."""
+    spec_name = call.call.name
+    result = ToolResult(
+        call.call.id, spec_name, outcome.text, outcome.status, tuple(digest(item.data) for item in outcome.artifacts)
+    )
+    passages = tuple(passage.reference() for passage in outcome.passages)
+    events: list[Event] = [ToolFinished(result, round(seconds, 4), passages)]
+    if outcome.state:
+        events.append(ToolStateSet(spec_name, outcome.state))
+    shown = {passage.mark: passage.reference() for passage in outcome.passages} | run.passages
+    for draft in outcome.keep:
+        number = env.store.journal.next_memory()
+        passage = shown.get(draft.mark) or (env.find_passage(draft.mark) if draft.mark else None)
+        kept = passage.reference() if passage else None
+        events.append(MemoryKept(number, draft.text, "agent", draft.tags, kept))
+    events += [MemoryForgotten(number, "agent") for number in outcome.forget]
+    events.append(env.store.journal.checkpoint("step", branch=run.branch))
+    env.commit(run, [(call.step, event) for event in events], outcome.artifacts)
+
+
+async def _perform(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+    _record_intents(run, env, ready)
+    beside = [item for item in ready if not item[1].spec.main_thread]
+    alone = [item for item in ready if item[1].spec.main_thread]
+    tasks = [asyncio.create_task(_call(run, env, *item)) for item in beside]
+    try:
+        for item in alone:
+            await _call(run, env, *item)
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        _close_open(run, env, ready)
+        raise
+
+
+def _record_intents(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+    events: list[tuple[int, Event]] = []
+    if any(tool.spec.main_thread or tool.spec.effect == "write" for _, tool, _ in ready):
+        before: CheckpointMade = env.store.journal.checkpoint("before_step", branch=run.branch)
+        events.append((ready[0][0].step, before))
+    for call, tool, _ in ready:
+        events.append((call.step, ToolIntended(call.call, tool.spec.effect, _key(run, env, call))))
+    env.commit(run, events)
+
+
+def _key(run: Run, env: Environment, call: CallRecord) -> str:
+    """The same whenever the same call is made again, in whichever kernel."""
+    return f"{env.store.session_id}:{run.number}.{call.step}"
+
+
+async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, arguments: dict[str, Any]) -> None:
+    context = ToolContext(
+        run=run.number,
+        step=call.step,
+        call_id=call.call.id,
+        idempotency_key=_key(run, env, call),
+        state=env.store.as_of_head.tool_state(tool.spec.name),
+        progress=_progress(run, env),
+    )
+    began = time.monotonic()
+
+    def take(outcome: ToolOutcome) -> None:
+        finish(run, env, call, outcome, time.monotonic() - began)
+
+    try:
+        async with asyncio.timeout(seconds_left(run)):
+            outcome = await tool.call(arguments, context)
+    except TimeoutError:
+        take(ToolOutcome(_TIMED_OUT, "interrupted"))
+        raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        take(ToolOutcome(_STOPPED, "interrupted"))
+        raise
+    except StoreError:
+        raise
+    except StatebookError as error:
+        take(ToolOutcome(str(error), "error"))
+    except Exception as error:  # noqa: BLE001 - a tool is someone else's code: whatever it raises, the model is told
+        take(ToolOutcome(f"{type(error).__name__}: {error}", "error"))
+    else:
+        take(outcome)
+        if outcome.status == "interrupted":  # the stop button reached the tool itself, so it means the run
+            raise asyncio.CancelledError
+
+
+def _progress(run: Run, env: Environment) -> Callable[[str], None]:
+    """Progress may come from a worker thread: it is drawn on the loop's own."""
+    loop = asyncio.get_running_loop()
+    return lambda text: _quietly(loop, partial(env.sink.progress, run, text))
+
+
+def _quietly(loop: asyncio.AbstractEventLoop, draw: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(draw)
+
+
+def _close_open(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+    """After a stop no call of this batch stays in doubt: its stop is known, and recorded."""
+    for call, _, _ in ready:
+        if call.result is None:
+            finish(run, env, call, ToolOutcome(_STOPPED, "interrupted"))

@@ -1,0 +1,63 @@
+"""What one run works with: the store it records in, who answers, what may be done, who watches and who decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from statebook.model.base import Model
+from statebook.protocol.events import Event
+from statebook.protocol.passages import Passage
+from statebook.protocol.runs import Run
+from statebook.protocol.tools import ArtifactData
+from statebook.store.journal import Place
+from statebook.store.store import Store
+from statebook.tools.policy import Policy
+from statebook.tools.toolbox import Toolbox
+
+from .seams import Asker, Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The parts a run is wired to.
+
+    ``policy`` gives the rules and grants as of now; ``load`` gives an earlier run; ``earlier`` are the numbers of the
+    runs before this one, oldest first; ``find_passage`` looks a mark (``S3.7``) up among the session's sources.
+    """
+
+    store: Store
+    model: Model
+    tools: Toolbox
+    policy: Callable[[], Policy]
+    sink: Sink
+    asker: Asker
+    load: Callable[[int], Run]
+    earlier: Sequence[int]
+    find_passage: Callable[[str], Passage | None]
+
+    def commit(self, run: Run, events: Sequence[tuple[int, Event]], artifacts: Sequence[ArtifactData] = ()) -> None:
+        """Put events of the run (each with its step) on disk, then into the record, then before the sink's eyes.
+
+        Raises StoreError; then nothing was recorded and nothing drawn.
+        """
+        places = [(Place(run.number, step), event) for step, event in events]
+        for entry in self.store.commit(places, branch=run.branch, artifacts=artifacts):
+            run.apply(entry)
+        self.draw(run)
+
+    def draw(self, run: Run) -> None:
+        """Let the sink draw; a sink that fails (a closed front end) never harms the run."""
+        try:
+            self.sink.update(run)
+        except Exception as error:  # noqa: BLE001 - whatever a front end does, the run is worth more than its picture
+            run.notes.append(f"The output could not be drawn: {error}")
+
+
+class Paused(Exception):
+    """The run can't go on now; ``reason`` and ``detail`` go into its RunPaused event."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail

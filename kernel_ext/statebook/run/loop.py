@@ -1,0 +1,108 @@
+"""The loop of one run: look at the record, do the one thing that is next, until there is an answer.
+
+The loop holds no state of its own. What is next follows from the run's record, and the record follows from the
+journal; so going on after a death, a pause or a stop is the same loop over the same record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import cast
+
+from statebook.errors import ModelError
+from statebook.protocol.calls import Limits
+from statebook.protocol.events import (
+    CheckpointMade,
+    EndStatus,
+    ModelInterrupted,
+    PauseReason,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+)
+from statebook.protocol.passages import Passage, marks_in
+from statebook.protocol.runs import Run
+
+from .acting import act
+from .asking import ask_model
+from .environment import Environment, Paused
+
+
+async def drive(run: Run, env: Environment) -> None:
+    """Bring a running run to an answer, a pause, a failure or a stop; all of it recorded when this returns.
+
+    Raises asyncio.CancelledError after recording a stop, and StoreError when the record can't be written (the run
+    then stays open, to be resumed).
+    """
+    try:
+        while not answered(run):
+            if run.models and run.models[-1].open_calls:
+                await act(run, env)
+            else:
+                await ask_model(run, env)
+        cited, unknown = citations(run, env)
+        _end(run, env, RunEnded("done", "", cited, unknown))
+    except Paused as paused:
+        _pause(run, env, paused)
+    except ModelError as error:
+        _end(run, env, RunEnded("failed", str(error)))
+    except asyncio.CancelledError:
+        _end(run, env, RunEnded("interrupted", "stopped by the person"))
+        raise
+
+
+def answered(run: Run) -> bool:
+    """The last model step answered and wants nothing more."""
+    return bool(run.models) and run.models[-1].message is not None and not run.models[-1].calls
+
+
+def resume(run: Run, env: Environment, limits: Limits) -> None:
+    """Take up a run that was paused, stopped, failed, or left open by a dead kernel.
+
+    A model step that had no ending gets one: its drafted text is kept as partial, and the model is asked again.
+    Tool calls without a result stay in doubt here; `statebook.run.permission` settles each by its effect.
+    """
+    events: list[tuple[int, ModelInterrupted | RunResumed]] = []
+    last = run.models[-1] if run.models else None
+    if last is not None and last.message is None and not last.error:
+        partial = env.store.drafted(run.number, last.step)
+        events.append((last.step, ModelInterrupted(partial, "kernel_died")))
+    events.append((0, RunResumed(os.getpid(), limits)))
+    env.commit(run, events)
+
+
+def citations(run: Run, env: Environment) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
+    """The passages an answer cites, and the marks in it that no tool of this conversation has shown."""
+    cited, unknown = [], []
+    for mark in marks_in(run.answer):
+        passage = run.passages.get(mark) or _shown_before(mark, env)
+        if passage is None:
+            unknown.append(mark)
+        else:
+            cited.append(passage.reference())
+    return tuple(cited), tuple(unknown)
+
+
+def _shown_before(mark: str, env: Environment) -> Passage | None:
+    for number in reversed(env.earlier):
+        passage = env.load(number).passages.get(mark)
+        if passage is not None:
+            return passage
+    return next((m.passage for m in env.store.as_of_head.memories() if m.passage and m.passage.mark == mark), None)
+
+
+def _pause(run: Run, env: Environment, paused: Paused) -> None:
+    event = RunPaused(cast("PauseReason", paused.reason), paused.detail)
+    env.commit(run, [(0, event), (0, _checkpoint(run, env, "pause"))])
+    env.store.settle()
+
+
+def _end(run: Run, env: Environment, event: RunEnded) -> None:
+    status: EndStatus = event.status
+    env.commit(run, [(0, event), (0, _checkpoint(run, env, "run_end", run.started.label if status == "done" else ""))])
+    env.store.settle()
+
+
+def _checkpoint(run: Run, env: Environment, reason: str, label: str = "") -> CheckpointMade:
+    return env.store.journal.checkpoint(reason, label=label, branch=run.branch)

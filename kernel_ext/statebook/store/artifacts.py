@@ -1,0 +1,108 @@
+"""Content-addressed bytes: small ones in the file, big ones in a folder beside it.
+
+DuckDB takes blobs at a tenth of a plain file's speed and writes them twice (log, then file). So an object over
+`INSIDE` bytes is written to ``NAME.statebook.objects/ab/cdef...`` and synced *before* the row that says it exists.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from statebook.errors import StoreDamaged, StoreFull, StoreReadOnly
+from statebook.protocol.codec import digest
+from statebook.protocol.tools import ArtifactData
+
+from .database import Database
+
+INSIDE = 256 * 1024
+"""Bytes up to which an artifact lives in the DuckDB file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What is known of an artifact without its bytes."""
+
+    digest: str
+    media_type: str
+    name: str
+    size: int
+
+
+class Artifacts:
+    """Puts and gets bytes by digest."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        stem = database.path.name.removesuffix(".duckdb")
+        self.folder = database.path.with_name(f"{stem}.objects")
+
+    def put(self, artifacts: Iterable[ArtifactData]) -> list[str]:
+        """Keep artifacts, each content once, and return their digests. Call inside the caller's transaction."""
+        digests = []
+        for artifact in artifacts:
+            key = digest(artifact.data)
+            digests.append(key)
+            if self.find(key) is None:
+                inside = len(artifact.data) <= INSIDE
+                if not inside:
+                    self._write_object(key, artifact.data)
+                now = datetime.now(UTC).replace(tzinfo=None)
+                self._database.write(
+                    "INSERT INTO artifact VALUES (?, ?, ?, ?, ?, ?)",
+                    [
+                        key,
+                        artifact.media_type,
+                        artifact.name,
+                        len(artifact.data),
+                        artifact.data if inside else None,
+                        now,
+                    ],
+                )
+        return digests
+
+    def find(self, key: str) -> Artifact | None:
+        """What is known of a digest; None when it is not here."""
+        rows = self._database.rows("SELECT digest, media_type, name, size FROM artifact WHERE digest = ?", [key])
+        return Artifact(*rows[0]) if rows else None
+
+    def get(self, key: str) -> bytes:
+        """The bytes of a digest, checked against it. StoreDamaged when they are missing or changed."""
+        rows = self._database.rows("SELECT bytes FROM artifact WHERE digest = ?", [key])
+        if not rows:
+            raise StoreDamaged(f"Artifact {key[:12]} is not in {self._database.path.name}.", "Restore a whole copy.")
+        data = rows[0][0]
+        found = bytes(data) if data is not None else self._read_object(key)
+        if digest(found) != key:
+            raise StoreDamaged(f"Artifact {key[:12]} has changed on disk.", "Restore a copy of the objects folder.")
+        return found
+
+    def _object(self, key: str) -> Path:
+        return self.folder / key[:2] / key[2:]
+
+    def _read_object(self, key: str) -> bytes:
+        try:
+            return self._object(key).read_bytes()
+        except OSError as error:
+            raise StoreDamaged(
+                f"Artifact {key[:12]} is missing in {self.folder.name}.",
+                "Keep that folder beside the store when you copy or move it.",
+            ) from error
+
+    def _write_object(self, key: str, data: bytes) -> None:
+        target = self._object(key)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_suffix(f".{os.getpid()}.part")
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        except PermissionError as error:
+            raise StoreReadOnly(f"{self.folder} can't be written.", "Make the folder writable.") from error
+        except OSError as error:
+            raise StoreFull(f"{self.folder} could not be written: {error.strerror}.", "Free some space.") from error

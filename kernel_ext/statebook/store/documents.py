@@ -1,0 +1,48 @@
+"""The corpus in the file: numbered documents and their extracted passages, kept as long as they may be cited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from statebook.protocol.documents import Document
+from statebook.protocol.passages import Passage
+
+from .database import Database
+
+_DOCUMENT = "number, path, title, digest, size, mtime_ns, status, error, passages"
+_PASSAGE = "p.document, p.ordinal, d.title, d.path, p.place, p.first, p.last, p.text"
+
+
+class Documents:
+    """Documents by number; content that changed gets a new number, so that an old citation keeps its passage."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def documents(self) -> list[Document]:
+        """All documents, replaced ones among them, by number."""
+        return [Document(*row) for row in self._database.rows(f"SELECT {_DOCUMENT} FROM document ORDER BY number")]
+
+    def put(
+        self,
+        *,
+        path: str,
+        title: str,
+        digest: str,
+        size: int,
+        mtime_ns: int,
+        status: str,
+        error: str,
+        passages: Sequence[Passage],
+    ) -> Document:
+        """Keep a document and its passages under the next number, in one commit."""
+        with self._database.transaction():
+            number = int(self._database.row("SELECT coalesce(max(number), 0) + 1 FROM document")[0])
+            row = (number, path, title, digest, size, mtime_ns, status, error, len(passages))
+            self._database.write("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            for start in range(0, len(passages), 200):
+                part = passages[start : start + 200]
+                values = [v for p in part for v in (number, p.ordinal, p.place, p.start, p.end, p.text)]
+                marks = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(part))
+                self._database.write(f"INSERT INTO passage VALUES {marks}", values)
+        return Document(*row)

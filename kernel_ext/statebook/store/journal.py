@@ -1,0 +1,261 @@
+"""The append-only truth: events on branches, chained by digest, read back along a lineage.
+
+Every entry carries ``digest = BLAKE2b-128(previous digest, the row)``, so that a lost, changed or reordered row is
+found by `statebook.store.verify`. A branch is a segment of entries; its lineage is a few (branch, last seq) ranges.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from statebook.errors import StoreDamaged, UsageError
+from statebook.protocol.codec import decode_event, encode_event
+from statebook.protocol.events import BranchStarted, BranchSwitched, CheckpointMade, Entry, Event
+
+from .database import Database
+
+_END = 2**62
+"""A position after every entry."""
+
+_INSERT = "INSERT INTO journal VALUES "
+_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A named line: ``parent`` (0 for none), the entry ``at`` which it left, and the checkpoint there."""
+
+    number: int
+    name: str
+    parent: int
+    at: int
+    checkpoint: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event belongs: a run and a step, 0 where none applies."""
+
+    run: int = 0
+    step: int = 0
+
+
+class Journal:
+    """Reads and appends entries; keeps the counters that one writer may keep."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.branches: dict[int, Branch] = {}
+        self.current = 0
+        self._heads: dict[int, int] = {}
+        self._stale = False
+        self.load()
+
+    def load(self) -> None:
+        """Read the counters and branches from the file."""
+        counts = self._database.row(
+            "SELECT coalesce(max(seq), 0), coalesce(max(run), 0), arg_max(digest, seq) FROM journal"
+        )
+        self.last_seq: int = counts[0]
+        self.last_run: int = counts[1]
+        self._digest: bytes = bytes(counts[2] or b"")
+        self.last_checkpoint = self._largest("checkpoint_made", "checkpoint")
+        self.last_memory = self._largest("memory_kept", "memory")
+        self._heads.clear()
+        self._stale = False
+        rows = self._database.rows(
+            "SELECT branch, kind, body FROM journal WHERE kind IN ('branch_started', 'branch_switched') ORDER BY seq"
+        )
+        for branch, kind, body in rows:
+            event = decode_event(kind, body)
+            if isinstance(event, BranchStarted):
+                self.branches[branch] = Branch(branch, event.name, event.parent, event.at, event.checkpoint)
+            self.current = branch
+
+    def _largest(self, kind: str, field: str) -> int:
+        query = f"SELECT coalesce(max((body->>'$.{field}')::INTEGER), 0) FROM journal WHERE kind = ?"
+        return int(self._database.row(query, [kind])[0])
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def append(self, events: Iterable[tuple[Place, Event]], branch: int | None = None) -> list[Entry]:
+        """Append events in one commit and return their entries; they are on disk when this returns.
+
+        Raises StoreError subclasses; then nothing was appended.
+        """
+        with self._database.lock:
+            if self._stale:
+                self.load()
+            line = self.current if branch is None else branch
+            now = datetime.now(UTC).replace(tzinfo=None)
+            entries, values, digest = [], [], self._digest
+            for seq, (place, event) in enumerate(events, start=self.last_seq + 1):
+                body = encode_event(event)
+                digest = chain(digest, seq, line, place.run, place.step, event.kind, now, body)
+                entries.append(Entry(seq, line, place.run, place.step, now, event))
+                values += [seq, line, place.run, place.step, event.kind, now, body, digest]
+            if entries:
+                self._stale = True  # until the commit is known to have worked
+                self._database.write(_INSERT + ", ".join([_VALUES] * len(entries)), values)
+                self._stale = False
+                self._took(entries, digest)
+            return entries
+
+    def distrust(self) -> None:
+        """A transaction around an append failed: read the counters again before the next one."""
+        self._stale = True
+
+    def _took(self, entries: Sequence[Entry], digest: bytes) -> None:
+        self.last_seq, self._digest = entries[-1].seq, digest
+        for entry in entries:
+            self.last_run = max(self.last_run, entry.run)
+            if isinstance(entry.event, CheckpointMade):
+                self.last_checkpoint = max(self.last_checkpoint, entry.event.checkpoint)
+                self._heads[entry.branch] = entry.event.checkpoint
+
+    def checkpoint(self, reason: str, *, label: str = "", branch: int | None = None) -> CheckpointMade:
+        """The event for the next checkpoint on a branch; it exists once it is appended."""
+        line = self.current if branch is None else branch
+        number = self.last_checkpoint + 1
+        return CheckpointMade(number, self.head_checkpoint(line), reason, label)  # type: ignore[arg-type]  # reasons are checked at the callers
+
+    def next_memory(self) -> int:
+        """The number of the next memory."""
+        with self._database.lock:
+            self.last_memory += 1
+            return self.last_memory
+
+    def next_run(self) -> int:
+        """The number of the next run; it exists once its first event is appended."""
+        return self.last_run + 1
+
+    def start_branch(self, name: str, at: int, *, checkpoint: int, why: str) -> Branch:
+        """Start a branch after entry ``at`` of the current lineage and make it the current one.
+
+        ``at`` 0 starts from nothing. Raises UsageError when the name is taken.
+        """
+        with self._database.lock:
+            if self.find_branch(name) is not None:
+                raise UsageError(f"There is a branch {name!r} already.", "Choose another name.")
+            parent = self._segment_of(at)
+            number = max(self.branches, default=0) + 1
+            self.append([(Place(), BranchStarted(name, parent, at, checkpoint, why))], branch=number)
+            self.branches[number] = Branch(number, name, parent, at, checkpoint)
+            self.current = number
+            return self.branches[number]
+
+    def switch(self, branch: Branch) -> None:
+        """Make another branch the current one."""
+        if branch.number != self.current:
+            self.append([(Place(), BranchSwitched())], branch=branch.number)
+            self.current = branch.number
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    @property
+    def branch(self) -> Branch:
+        """The current branch."""
+        return self.branches[self.current]
+
+    def find_branch(self, name: str) -> Branch | None:
+        """The branch of that name."""
+        return next((branch for branch in self.branches.values() if branch.name == name), None)
+
+    def free_name(self, stem: str) -> str:
+        """``stem-2``, ``stem-3``, ...: the first name no branch has."""
+        taken = {branch.name for branch in self.branches.values()}
+        return next(f"{stem}-{n}" for n in range(2, len(taken) + 3) if f"{stem}-{n}" not in taken)
+
+    def lineage(self, branch: int | None = None) -> list[tuple[int, int]]:
+        """The ranges that make up a branch's past: (branch, last seq), from the newest segment to the oldest."""
+        number, upto = (self.current if branch is None else branch), _END
+        ranges: list[tuple[int, int]] = []
+        while number:
+            ranges.append((number, upto))
+            line = self.branches[number]
+            number, upto = line.parent, line.at
+        return ranges
+
+    def on_lineage(self, branch: int | None = None) -> tuple[str, list[int]]:
+        """An SQL condition over journal columns that selects a lineage, and its values."""
+        ranges = self.lineage(branch)
+        if not ranges:
+            return "false", []
+        condition = " OR ".join("(branch = ? AND seq <= ?)" for _ in ranges)
+        return f"({condition})", [value for pair in ranges for value in pair]
+
+    def entries(
+        self, *, branch: int | None = None, runs: Sequence[int] = (), kinds: Sequence[str] = (), after: int = 0
+    ) -> list[Entry]:
+        """Entries of a lineage in order, narrowed to runs, kinds, and those after a position.
+
+        Raises StoreDamaged for an entry that can't be read.
+        """
+        condition, values = self.on_lineage(branch)
+        return self._read(condition, list(values), runs, kinds, after)
+
+    def entries_of_run(self, run: int) -> list[Entry]:
+        """All entries of a run, on whichever branch it is."""
+        return self._read("true", [], [run], (), 0)
+
+    def _read(
+        self, condition: str, values: list[object], runs: Sequence[int], kinds: Sequence[str], after: int
+    ) -> list[Entry]:
+        if runs:
+            condition += f" AND run IN ({', '.join('?' * len(runs))})"
+            values += runs
+        if kinds:
+            condition += f" AND kind IN ({', '.join('?' * len(kinds))})"
+            values += kinds
+        if after:
+            condition += " AND seq > ?"
+            values.append(after)
+        rows = self._database.rows(
+            f"SELECT seq, branch, run, step, time, kind, body FROM journal WHERE {condition} ORDER BY seq",
+            values,
+        )
+        return [_entry(*row) for row in rows]
+
+    def head_checkpoint(self, branch: int | None = None) -> int:
+        """The newest checkpoint of a lineage; 0 when there is none."""
+        line = self.current if branch is None else branch
+        if line not in self._heads:
+            self._heads[line] = self._find_head(line)
+        return self._heads[line]
+
+    def _find_head(self, line: int) -> int:
+        for number, upto in self.lineage(line):
+            found = self._database.row(
+                "SELECT max((body->>'$.checkpoint')::INTEGER) FROM journal"
+                " WHERE kind = 'checkpoint_made' AND branch = ? AND seq <= ?",
+                [number, upto],
+            )[0]
+            if found is not None:
+                return int(found)
+        return 0
+
+    def _segment_of(self, seq: int) -> int:
+        for number, upto in self.lineage():
+            first = self.branches[number].at
+            if first < seq <= upto:
+                return number
+        return 0
+
+
+def _entry(seq: int, branch: int, run: int, step: int, time: datetime, kind: str, body: str) -> Entry:
+    try:
+        return Entry(seq, branch, run, step, time, decode_event(kind, body))
+    except (KeyError, ValueError) as error:
+        raise StoreDamaged(
+            f"Entry {seq} of the journal ({kind}) can't be read: {error}.",
+            "`%agent verify` lists all damage; the rest of the session stays readable in SQL.",
+        ) from error
+
+
+def chain(previous: bytes, seq: int, branch: int, run: int, step: int, kind: str, time: datetime, body: str) -> bytes:
+    """The digest of one row, given the digest of the row before it: 16 bytes."""
+    row = f"{seq}|{branch}|{run}|{step}|{kind}|{time.isoformat()}|{body}"
+    return hashlib.blake2b(previous + row.encode(), digest_size=16).digest()

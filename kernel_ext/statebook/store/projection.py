@@ -1,0 +1,85 @@
+"""What the journal says as of a head: memories, tool state and grants, kept up to date entry by entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from statebook.protocol.approvals import Grant
+from statebook.protocol.events import (
+    Entry,
+    GrantEnded,
+    GrantGiven,
+    MemoryForgotten,
+    MemoryKept,
+    ToolStateSet,
+)
+from statebook.protocol.memories import Memory
+
+from .journal import Journal
+
+_KINDS = tuple(cls.kind for cls in (MemoryKept, MemoryForgotten, ToolStateSet, GrantGiven, GrantEnded))
+
+
+class Projection:
+    """Memories, tool state and grants of one branch's lineage.
+
+    Built from the journal when first asked for, or when the branch changed; then fed with new entries.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._branch = 0
+        self._seq = 0
+        self._memories: dict[int, Memory] = {}
+        self._state: dict[str, dict[str, Any]] = {}
+        self._grants: list[Grant] = []
+
+    def memories(self) -> list[Memory]:
+        """Memories that are kept as of the head, oldest first."""
+        self._catch_up()
+        return list(self._memories.values())
+
+    def tool_state(self, tool: str) -> dict[str, Any]:
+        """A copy of one tool's state as of the head."""
+        self._catch_up()
+        return dict(self._state.get(tool, {}))
+
+    def grants(self) -> list[Grant]:
+        """Grants that hold as of the head."""
+        self._catch_up()
+        return list(self._grants)
+
+    def _catch_up(self) -> None:
+        current = self._journal.current
+        if current != self._branch:
+            self._branch, self._seq = current, 0
+            self._memories, self._state, self._grants = {}, {}, []
+        if self._seq < self._journal.last_seq:
+            last = self._journal.last_seq
+            for entry in self._journal.entries(kinds=_KINDS, after=self._seq):
+                self._apply(entry)
+            self._seq = last
+
+    def _apply(self, entry: Entry) -> None:
+        event = entry.event
+        if isinstance(event, MemoryKept):
+            self._memories[event.memory] = Memory(
+                number=event.memory,
+                text=event.text,
+                by=event.by,
+                tags=event.tags,
+                time=entry.time,
+                run=entry.run,
+                passage=event.passage,
+            )
+        elif isinstance(event, MemoryForgotten):
+            self._memories.pop(event.memory, None)
+        elif isinstance(event, ToolStateSet):
+            state = self._state.setdefault(event.tool, {})
+            state.update(event.values)
+            for key in [key for key, value in event.values.items() if value is None]:
+                state.pop(key)
+        elif isinstance(event, GrantGiven):
+            self._grants.append(event.grant)
+        elif isinstance(event, GrantEnded) and event.grant in self._grants:
+            self._grants.remove(event.grant)

@@ -1,0 +1,117 @@
+"""The tables, as numbered migrations that are only ever added to."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from statebook.errors import StoreDamaged, StoreTooNew
+from statebook.ids import new_session_id
+
+from .database import Database
+from .views import VIEWS
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: the journal is the truth; artifacts hold bytes by content; drafts hold text of an unfinished model step;
+    #    documents and passages are the corpus that answers cite. No primary keys: one writer numbers the rows, and an
+    #    index would have to be loaded on opening.
+    """
+    CREATE TABLE meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL);
+    CREATE TABLE journal (
+        seq BIGINT NOT NULL, branch INTEGER NOT NULL, run INTEGER NOT NULL, step INTEGER NOT NULL,
+        kind VARCHAR NOT NULL, time TIMESTAMP NOT NULL, body JSON NOT NULL, digest BLOB NOT NULL
+    );
+    CREATE TABLE artifact (
+        digest VARCHAR NOT NULL, media_type VARCHAR NOT NULL, name VARCHAR NOT NULL, size BIGINT NOT NULL,
+        bytes BLOB, time TIMESTAMP NOT NULL
+    );
+    CREATE TABLE draft (run INTEGER NOT NULL, step INTEGER NOT NULL, part INTEGER NOT NULL, text VARCHAR NOT NULL);
+    CREATE TABLE document (
+        number INTEGER NOT NULL, path VARCHAR NOT NULL, title VARCHAR NOT NULL, digest VARCHAR NOT NULL,
+        size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, status VARCHAR NOT NULL, error VARCHAR NOT NULL,
+        passages INTEGER NOT NULL
+    );
+    CREATE TABLE passage (
+        document INTEGER NOT NULL, ordinal INTEGER NOT NULL, place VARCHAR NOT NULL,
+        first BIGINT NOT NULL, last BIGINT NOT NULL, text VARCHAR NOT NULL
+    );
+    """,
+)
+
+VERSION = len(MIGRATIONS)
+
+
+def prepare(database: Database) -> None:
+    """Bring the file to this version; a newer file is refused, an older one is copied before it is changed.
+
+    Raises StoreTooNew, StoreDamaged (a DuckDB file that is no statebook store).
+    """
+    found = version_of(database)
+    if found > VERSION:
+        raise StoreTooNew(
+            f"{database.path.name} was written by a newer statebook (store version {found}, this one knows {VERSION}).",
+            "Upgrade it: pip install --upgrade statebook.",
+        )
+    if found == VERSION:
+        _refresh_views(database)
+        return
+    if database.read_only:
+        raise StoreTooNew(
+            f"{database.path.name} has store version {found}; it must be opened once in a notebook first."
+        )
+    if found:
+        keep_backup(database, found)
+    with database.transaction():
+        for statements in MIGRATIONS[found:]:
+            database.write(statements)
+        if not found:
+            database.write("INSERT INTO meta VALUES ('session', ?), ('version', '0')", [new_session_id()])
+        database.write("UPDATE meta SET value = ? WHERE key = 'version'", [str(VERSION)])
+        _create_views(database)
+
+
+def version_of(database: Database) -> int:
+    """The store version in the file; 0 for an empty file. StoreDamaged when the tables are someone else's."""
+    tables = {name for (name,) in database.rows("SELECT table_name FROM duckdb_tables()")}
+    if not tables:
+        return 0
+    if not {"meta", "journal"} <= tables:
+        raise StoreDamaged(
+            f"{database.path.name} is a DuckDB file but no statebook store.",
+            "Name another file: `%agent open PATH`.",
+        )
+    found = database.rows("SELECT value FROM meta WHERE key = 'version'")
+    if not found or not found[0][0].isdigit():
+        raise StoreDamaged(f"{database.path.name} has no store version.", "Restore a copy of the file.")
+    return int(found[0][0])
+
+
+def keep_backup(database: Database, version: int) -> Path:
+    """Copy the file (its log folded in) beside itself before a migration changes it."""
+    database.fold()
+    backup = database.path.with_name(f"{database.path.name}.v{version}.bak")
+    shutil.copy2(database.path, backup)
+    return backup
+
+
+def _create_views(database: Database) -> None:
+    for name, query in VIEWS.items():
+        database.write(f"CREATE OR REPLACE VIEW {name} AS {query}")
+    database.write("DELETE FROM meta WHERE key = 'views'")
+    database.write("INSERT INTO meta VALUES ('views', ?)", [_views_version()])
+
+
+def _refresh_views(database: Database) -> None:
+    """Views are code of this version, not data: write them again when another version left other ones."""
+    if database.read_only:
+        return
+    found = database.rows("SELECT value FROM meta WHERE key = 'views'")
+    if found != [(_views_version(),)]:
+        with database.transaction():
+            _create_views(database)
+
+
+def _views_version() -> str:
+    from statebook.protocol.codec import canonical, digest
+
+    return digest(canonical(VIEWS))[:16]

@@ -1,0 +1,173 @@
+"""The session's file, opened: everything a session writes goes through here, one commit at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from statebook.errors import StoreReadOnly, UsageError
+from statebook.protocol.events import Entry, Event
+from statebook.protocol.runs import Run
+from statebook.protocol.tools import ArtifactData
+
+from .artifacts import Artifacts
+from .database import Database
+from .documents import Documents
+from .journal import Journal, Place
+from .projection import Projection
+from .schema import prepare
+from .verify import Report, verify
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAIN = "main"
+"""The name of a session's first branch."""
+
+_READS = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "RELATION"})
+
+
+class Store:
+    """One ``NAME.statebook.duckdb``, held by this process until `close`."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open or create the file.
+
+        Raises SessionLocked, StoreTooNew, StoreDamaged, StoreReadOnly, StoreFull.
+        """
+        if read_only and not path.exists():
+            raise UsageError(f"There is no {path.name} in {path.parent}.", "Run an %%agent cell first.")
+        if not path.parent.is_dir():
+            raise StoreReadOnly(f"There is no folder {path.parent}.", "Make it first, or choose another place.")
+        self.path = path
+        self.database = Database(path, read_only=read_only)
+        try:
+            prepare(self.database)
+            self.artifacts = Artifacts(self.database)
+            self.documents = Documents(self.database)
+            self.journal = Journal(self.database)
+            if not self.journal.branches and not read_only:
+                self.journal.start_branch(MAIN, 0, checkpoint=0, why="the session's first branch")
+            self.as_of_head = Projection(self.journal)
+        except BaseException:
+            self.database.close()
+            raise
+
+    @property
+    def session_id(self) -> str:
+        """The session's id, made with the file."""
+        return str(self.get_meta("session"))
+
+    def get_meta(self, key: str) -> str:
+        """A named value of the file itself; "" when it was never set."""
+        rows = self.database.rows("SELECT value FROM meta WHERE key = ?", [key])
+        return str(rows[0][0]) if rows else ""
+
+    def set_meta(self, **values: str) -> None:
+        """Set named values of the file itself, in one commit."""
+        with self.database.transaction():
+            for key, value in values.items():
+                self.database.write("DELETE FROM meta WHERE key = ?", [key])
+                self.database.write("INSERT INTO meta VALUES (?, ?)", [key, value])
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        events: Sequence[tuple[Place, Event]],
+        *,
+        branch: int | None = None,
+        artifacts: Iterable[ArtifactData] = (),
+    ) -> list[Entry]:
+        """Events, and the artifacts they name, in one commit: all on disk when this returns, or none of it.
+
+        Raises StoreError subclasses.
+        """
+        kept = list(artifacts)
+        if not kept:
+            return self.journal.append(events, branch)
+        try:
+            with self.database.transaction():
+                self.artifacts.put(kept)
+                return self.journal.append(events, branch)
+        except BaseException:
+            self.journal.distrust()
+            raise
+
+    def draft(self, run: int, step: int, part: int, text: str) -> None:
+        """Keep a piece of an unfinished model step's text, before it is drawn."""
+        self.database.write("INSERT INTO draft VALUES (?, ?, ?, ?)", [run, step, part, text])
+
+    def drafted(self, run: int, step: int) -> str:
+        """The text that was kept of an unfinished model step."""
+        rows = self.database.rows("SELECT text FROM draft WHERE run = ? AND step = ? ORDER BY part", [run, step])
+        return "".join(text for (text,) in rows)
+
+    def settle(self) -> None:
+        """At a run's end: drop drafts that finished steps have made superfluous, fold the log into the file."""
+        self.database.write("DELETE FROM draft")
+        self.database.fold()
+
+    def close(self) -> None:
+        """Fold and let go of the file."""
+        self.database.close()
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def run(self, number: int) -> Run:
+        """A run as its entries tell it. UsageError when there is none of that number."""
+        entries = self.journal.entries_of_run(number)
+        if not entries:
+            raise UsageError(f"There is no run r{number}.", "`%agent list` shows the runs.")
+        return Run.fold(entries)
+
+    def run_numbers(self, branch: int | None = None) -> list[int]:
+        """Numbers of the runs on a lineage, oldest first."""
+        condition, values = self.journal.on_lineage(branch)
+        rows = self.database.rows(
+            f"SELECT run FROM journal WHERE kind = 'run_started' AND {condition} ORDER BY seq",
+            values,
+        )
+        return [run for (run,) in rows]
+
+    def open_runs(self) -> list[int]:
+        """Runs on any branch that started or resumed and neither ended nor paused: their kernel died."""
+        rows = self.database.rows(
+            "SELECT run FROM journal WHERE kind IN ('run_started', 'run_resumed', 'run_paused', 'run_ended')"
+            " GROUP BY run HAVING arg_max(kind, seq) IN ('run_started', 'run_resumed') ORDER BY run"
+        )
+        return [run for (run,) in rows]
+
+    def runs_with_key(self, key: str) -> list[tuple[int, str]]:
+        """Runs of the current lineage that an unchanged cell made: (number, cell id), oldest first."""
+        condition, values = self.journal.on_lineage()
+        rows = self.database.rows(
+            "SELECT run, body->>'$.cell_id' FROM journal WHERE kind = 'run_started' AND body->>'$.key' = ?"
+            f" AND {condition} ORDER BY seq",
+            [key, *values],
+        )
+        return [(run, cell or "") for run, cell in rows]
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """The rows of a reading query over the views. UsageError for anything that would write, or does not run."""
+        import duckdb
+
+        cursor = self.database.cursor()
+        try:
+            statements = cursor.extract_statements(query)
+            if len(statements) != 1 or statements[0].type.name not in _READS:
+                raise UsageError("Only one SELECT at a time.", "The journal is append-only; the views are in docs.")
+            frame: pd.DataFrame = cursor.execute(statements[0]).df()
+        except duckdb.Error as error:
+            raise UsageError(f"The query failed: {str(error).strip().splitlines()[0]}", _VIEWS_HINT) from error
+        return frame
+
+    def verify(self) -> Report:
+        """Walk hashes and references."""
+        return verify(self.database, self.artifacts)
+
+
+_VIEWS_HINT = (
+    "Views: runs, steps, messages, tool_calls, memories, checkpoints, spend, sources, citations, branches, events."
+)
