@@ -1,0 +1,169 @@
+"""What is said about a run in one line: a call, its outcome, the footer, why it stopped and how to go on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from statebook.ids import checkpoint_name, run_name
+from statebook.protocol.approvals import Choice
+from statebook.protocol.events import PauseReason
+from statebook.protocol.messages import ResultStatus, ToolCall
+from statebook.protocol.runs import CallRecord, Run
+
+from .escape import one_line, visible
+
+SIGNS: dict[ResultStatus, str] = {"ok": "✓", "error": "✗", "denied": "⊘", "interrupted": "■", "in_doubt": "?"}
+
+CHOICES: dict[Choice, str] = {
+    "allow": "Allow once",
+    "allow_always": "Always allow (this session)",
+    "reject": "Reject",
+    "retry": "Run it again",
+    "happened": "It happened",
+    "skip": "Skip",
+}
+"""What a person may answer, in the words of the buttons."""
+
+DECISIONS: dict[Choice, str] = {
+    "allow": "allowed once",
+    "allow_always": "allowed for this session",
+    "reject": "rejected",
+    "retry": "to be run again",
+    "happened": "said to have happened",
+    "skip": "skipped",
+}
+
+_PAUSES: dict[PauseReason, str] = {
+    "approval": "waits for your decision",
+    "in_doubt": "waits: a call may or may not have happened",
+    "steps": "has reached its limit of steps",
+    "tokens": "has reached its limit of tokens",
+    "seconds": "has reached its limit of time",
+}
+
+_MINUTE = 60
+_THOUSAND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a run stopped without a finished answer: a sentence, what is known, and the line that goes on."""
+
+    headline: str
+    detail: str
+    command: str
+
+
+def ending(run: Run) -> Ending | None:
+    """None while a run works and when it is done."""
+    name = run_name(run.number)
+    command = f"%agent resume {name}"
+    if run.status == "paused":
+        headline = f"{name} {_PAUSES[run.pause.reason]}" if run.pause else f"{name} is paused"
+        return Ending(headline, _waiting(run), command)
+    if run.status == "failed":
+        return Ending(f"{name} failed", visible(run.error), command)
+    if run.status == "interrupted":
+        kept = "What it had written is kept, marked as unfinished." if run.answer else "Finished steps are kept."
+        return Ending(f"{name} was interrupted", kept, command)
+    return None
+
+
+def _waiting(run: Run) -> str:
+    detail = visible(run.pause.detail) if run.pause else ""
+    if run.pause and run.pause.reason in ("approval", "in_doubt"):
+        open_calls = [call for call in run.calls if call.result is None and (call.asked or call.in_doubt)]
+        if open_calls and open_calls[0].call.name not in detail:
+            call = open_calls[0]
+            detail = ": ".join(part for part in (called(call.call), detail or visible(call.asked)) if part)
+    return detail
+
+
+def pretty_arguments(call: ToolCall) -> str:
+    """The whole arguments, as indented JSON where they are JSON."""
+    try:
+        value = json.loads(call.arguments or "{}")
+    except ValueError:
+        return visible(call.arguments)
+    return visible(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def arguments_line(call: ToolCall, limit: int = 90) -> str:
+    """The arguments as Python would write them: ``source='briefs/04.html', lines=20``."""
+    try:
+        value = json.loads(call.arguments or "{}")
+    except ValueError:
+        return one_line(call.arguments, limit)
+    if not isinstance(value, dict):
+        return one_line(call.arguments, limit)
+    return one_line(", ".join(f"{name}={item!r}" for name, item in value.items()), limit)
+
+
+def called(call: ToolCall, limit: int = 90) -> str:
+    """``read_source source='briefs/04.html'``."""
+    return f"{one_line(call.name, 60)} {arguments_line(call, limit)}".strip()
+
+
+def call_state(call: CallRecord, run: Run) -> tuple[str, str]:
+    """A sign and a word for where a call of a run stands: ``("✓", "ok")``."""
+    if call.result is not None:
+        return SIGNS[call.result.status], call.result.status.replace("_", " ")
+    if call.asked and call.decision is None and not call.intended:
+        return "…", "waits for a decision"
+    if run.status != "running":
+        return ("?", "in doubt") if call.intended else ("·", "not run")
+    return ("…", "running") if call.intended else ("·", "next")
+
+
+def duration(seconds: float) -> str:
+    """``0.01s``, ``12.3s``, ``2m 05s``, ``1h 02m``."""
+    if seconds < 1:
+        return f"{seconds:.2f}s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{seconds:.1f}s"
+
+
+def amount(tokens: int) -> str:
+    """``945``, ``45.2K``, ``1.3M``."""
+    if tokens < _THOUSAND:
+        return str(tokens)
+    thousands = round(tokens / _THOUSAND, 1)
+    return f"{thousands:.1f}K" if thousands < _THOUSAND else f"{tokens / _THOUSAND**2:.1f}M"
+
+
+def footer(run: Run) -> str:
+    """``12.3s · 45.2K in (38.1K cached) / 1.2K out · 14 steps · #12``, or where a replayed answer comes from."""
+    if run.replayed:
+        when = _local(run.ended or run.began)
+        return f"replayed from {run_name(run.number)} · 0 tokens · recorded {when:%Y-%m-%d %H:%M}"
+    usage = run.usage
+    cached = f" ({amount(usage.cached)} cached)" if usage.cached else ""
+    tokens = f"{amount(usage.input)} in{cached} / {amount(usage.output)} out" if usage.total else "0 tokens"
+    parts = [duration(run.worked), tokens, f"{run.steps} step{'' if run.steps == 1 else 's'}"]
+    if run.checkpoint:
+        parts.append(checkpoint_name(run.checkpoint))
+    return " · ".join(parts)
+
+
+def _local(time: datetime) -> datetime:
+    return time.astimezone() if time.tzinfo else time
+
+
+def activity(run: Run, progress: str = "") -> str:
+    """What a working run is doing now."""
+    waiting = [call for call in run.calls if call.result is None]
+    if run.draft:
+        doing = "writing"
+    elif waiting and call_state(waiting[0], run)[1] == "waits for a decision":
+        doing = f"waits for your decision on {one_line(waiting[0].call.name, 60)}"
+    elif waiting:
+        more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+        doing = f"{called(waiting[0].call, 60)}{more}"
+    else:
+        doing = "thinking"
+    return " · ".join(part for part in (run_name(run.number), doing, one_line(progress, 120)) if part)

@@ -1,0 +1,103 @@
+"""A run as plain text: the twin of its HTML for terminals, tests and viewers without HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from statebook.ids import run_name
+from statebook.protocol.runs import CallRecord, ModelRecord, Run
+
+from .escape import clip, one_line, visible
+from .lines import activity, call_state, called, duration, ending, footer
+from .markdown import replace_citations
+from .render import Citations
+
+SAVED = 8000
+"""Most characters of an answer in a notebook's ``text/plain``, which stands there beside the whole as HTML."""
+
+
+def run_text(run: Run, *, verbose: bool = False, volatile: bool = True, limit: int | None = None) -> str:
+    """The answer as Markdown with ``[1]`` marks, its sources, and the footer.
+
+    ``verbose`` puts a line per step before it. Without ``volatile`` nothing that differs between two executions of
+    the same run (times, tokens, notes) is in it. ``limit`` caps the answer's characters.
+    """
+    parts = ["\n".join(step_lines(run))] if verbose else []
+    answer = numbered(run).strip()
+    if limit is not None and len(answer) > limit:
+        answer = f"{clip(answer, limit)}\nThe whole: %agent show {run_name(run.number)}"
+    if answer and run.status in ("failed", "interrupted"):
+        answer = f"(unfinished)\n{answer}"
+    parts += [answer, sources_text(run), ending_text(run)]
+    if volatile:
+        parts.append(footer_text(run))
+    elif run.status == "running":
+        parts.append(f"{run_name(run.number)} is running")
+    return "\n\n".join(part for part in parts if part)
+
+
+def footer_text(run: Run) -> str:
+    """The footer and the notes; for a working run what it is doing."""
+    line = f"{activity(run)} ..." if run.status == "running" else footer(run)
+    return "\n".join([line, *(visible(note) for note in run.notes)])
+
+
+def numbered(run: Run, text: str | None = None) -> str:
+    """The answer (or ``text``, a beginning of it): ``[S3.7]`` as ``[1]``, marks nobody has shown as ``[?]``."""
+    numbers = Citations.of(run).numbers
+
+    def cite(marks: Sequence[str]) -> str:
+        return "".join(f"[{numbers.get(mark, '?')}]" for mark in marks)
+
+    return visible(replace_citations(run.answer if text is None else text, cite))
+
+
+def sources_text(run: Run) -> str:
+    """The sources, one line each: ``[1] Title (path · place)``."""
+    citations = Citations.of(run)
+    lines = ["Sources"]
+    for mark, number in citations.numbers.items():
+        title, where = one_line(citations.title(mark), 160), one_line(citations.where(mark), 200)
+        lines.append(f"[{number}] {title}" + (f" ({where})" if where != title else ""))
+    return "\n".join(lines) if citations.numbers else ""
+
+
+def ending_text(run: Run) -> str:
+    """Why the run stopped and how to go on; "" for a finished one."""
+    end = ending(run)
+    if end is None:
+        return ""
+    detail = f": {clip(end.detail, 1000)}" if end.detail else ""
+    return f"{end.headline}{detail}\nTo go on: {end.command}"
+
+
+def step_lines(run: Run) -> list[str]:
+    """A line per finished step."""
+    lines = []
+    for model in run.models:
+        if model_finished(model):
+            lines.append(model_line(run, model))
+        lines += [call_line(run, call) for call in model.calls if call.result is not None]
+    return lines
+
+
+def model_finished(model: ModelRecord) -> bool:
+    """A model step that answered, failed or was stopped."""
+    return model.message is not None or bool(model.error)
+
+
+def model_line(run: Run, model: ModelRecord) -> str:
+    """``r3.1 openai:gpt-5 → 2 calls ✓ 1.2s``."""
+    head = f"{run_name(run.number)}.{model.step} {one_line(model.model, 60)}"
+    if model.message is None:
+        return f"{head} ✗ {one_line(model.error, 200)}"
+    count = len(model.calls)
+    what = f"{count} call{'' if count == 1 else 's'}" if count else "answer"
+    return f"{head} → {what} ✓ {duration(model.seconds)}"
+
+
+def call_line(run: Run, call: CallRecord) -> str:
+    """``r3.4 read_source source='briefs/04.html' ✓ 0.01s``."""
+    sign, state = call_state(call, run)
+    outcome = sign if state == "ok" else f"{sign} {state}"
+    return f"{run_name(run.number)}.{call.step} {called(call.call)} {outcome} {duration(call.seconds)}"
