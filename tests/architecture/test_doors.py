@@ -58,7 +58,7 @@ def test_each_outside_world_has_one_door(package, world):
         for line, name in _imports(file.tree)
         if name.partition(".")[0] == world
     ]
-    assert others == []
+    assert not others, "\n".join(others)
 
 
 def test_rooms_import_downwards_only(root):
@@ -91,7 +91,7 @@ def test_heavy_packages_are_imported_inside_functions(root, package):
         for line, name in _module_level_imports(file.tree)
         if name.partition(".")[0] in heavy
     ]
-    assert early == []
+    assert not early, "\n".join(early)
 
 
 def _heavy(root: Path) -> list[str]:
@@ -128,7 +128,7 @@ def test_no_module_keeps_state(package):
         for node in ast.walk(file.tree)
         if isinstance(node, ast.Global)
     ]
-    assert kept == []
+    assert not kept, "\n".join(kept)
 
 
 def _is_empty_container(value: ast.expr) -> bool:

@@ -33,7 +33,7 @@ def test_no_file_names_a_folder_of_its_maker(root, tracked):
             match = SOMEBODYS_FOLDER.search(line)
             if match and not EXAMPLES.match(line, match.start()):
                 found.append(f"{path}:{number} {match[0].decode(errors='replace')}")
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_no_file_names_this_machine(root, tracked):
@@ -43,7 +43,7 @@ def test_no_file_names_this_machine(root, tracked):
     if len(socket.gethostname()) > 8:  # short names are words
         names.add(socket.gethostname().encode())
     found = [f"{path}: {name.decode()}" for path in tracked for name in names if name in (root / path).read_bytes()]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_no_file_is_left_over_or_huge(root, tracked):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 
 BANNED_MODULES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "handlers", "handler", "misc"}
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
@@ -23,7 +22,7 @@ def test_a_module_opens_with_a_sentence_that_says_its_job(package):
         first = _first_sentence(ast.get_docstring(file.tree) or "")
         if len(first.split()) < 4 or not first.endswith((".", ":", "?", "::")):
             silent.append(f"{file.inside}: {first!r}")
-    assert silent == []
+    assert not silent, "\n".join(silent)
 
 
 def test_no_two_modules_have_the_same_job(package):
@@ -37,21 +36,24 @@ def test_no_module_is_a_drawer_for_anything(package):
         for file in package
         if BANNED_MODULES & {part.removesuffix(".py").strip("_") for part in file.inside.split("/")}
     ]
-    assert drawers == []
+    assert not drawers, "\n".join(drawers)
 
 
-def test_every_public_thing_has_a_docstring(root):
-    found = subprocess.run(
-        [sys.executable, "-m", "interrogate", "-vv", "-s", "--config", "pyproject.toml", "kernel_ext/statebook"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    missing = [line for line in found.stdout.splitlines() if "MISSED" in line]
-    assert missing == []
-    assert found.returncode == 0, found.stdout[-2000:] + found.stderr[-2000:]
+def test_every_public_thing_has_a_docstring(package):
+    """Classes, functions, methods and properties that a reader can reach; what is nested in a function is its own."""
+    silent = [f"{file.inside}: {name}" for file in package for name in _undocumented(file.tree.body, "")]
+    assert not silent, "\n".join(silent)
+
+
+def _undocumented(body: list[ast.stmt], inside: str) -> Iterator[str]:
+    for node in body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+            continue
+        marks = [ast.unparse(mark) for mark in node.decorator_list]
+        if ast.get_docstring(node) is None and not any(mark.endswith(("overload", ".setter")) for mark in marks):
+            yield inside + node.name
+        if isinstance(node, ast.ClassDef):
+            yield from _undocumented(node.body, f"{inside}{node.name}.")
 
 
 def test_a_silenced_check_names_its_code_and_its_reason(package, test_sources):
@@ -61,7 +63,7 @@ def test_a_silenced_check_names_its_code_and_its_reason(package, test_sources):
             match = SILENCED.search(comment)
             if match and not _explained(match):
                 bare.append(f"{file.place}:{line} {comment}")
-    assert bare == []
+    assert not bare, "\n".join(bare)
 
 
 def _explained(match: re.Match[str]) -> bool:
@@ -80,7 +82,7 @@ def test_nothing_is_left_to_do(package):
         for node in ast.walk(file.tree)
         if isinstance(node, ast.Name) and node.id == "NotImplementedError"
     ]
-    assert left == []
+    assert not left, "\n".join(left)
 
 
 def test_only_protocols_have_empty_bodies(package):
@@ -95,7 +97,7 @@ def test_only_protocols_have_empty_bodies(package):
                 for node in scope.body
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_stub(node)
             ]
-    assert stubs == []
+    assert not stubs, "\n".join(stubs)
 
 
 def _is_protocol(scope: ast.Module | ast.ClassDef) -> bool:
