@@ -8,7 +8,7 @@ from statebook.state.namespace import Namespace
 
 
 @pytest.fixture(scope="session")
-def _shell(tmp_path_factory):
+def _shell():
     shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
     yield shell

@@ -3,6 +3,7 @@
 import asyncio
 import builtins
 import inspect
+import logging
 import signal
 import sys
 import threading
@@ -80,8 +81,6 @@ def test_display_while_nobody_runs_code_goes_where_it_went(run, capsys):
         "log = logging.getLogger('test_namespace')\nlog.addHandler(handler)"
     )
     assert run("log.warning('inside')").stderr == "inside\n"
-    import logging  # noqa: PLC0415
-
     logging.getLogger("test_namespace").warning("outside")
     assert "outside" in capsys.readouterr().err
 
@@ -229,6 +228,54 @@ def test_cancelling_awaiting_code_cancels_it_and_its_finally_runs(namespace, she
     assert asyncio.run(namespace.run("1")).result == "1"
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_code_that_was_cancelled_before_it_began_never_runs_later(namespace, shell, turns):
+    async def cancel():
+        running = asyncio.ensure_future(namespace.run("ran = True"))
+        for _ in range(turns):
+            if "ran" not in shell.user_ns:
+                await asyncio.sleep(0)
+        running.cancel()
+        before = "ran" in shell.user_ns
+        await asyncio.wait([running])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return before
+
+    before = asyncio.run(cancel())
+    assert ("ran" in shell.user_ns) == before
+
+
+def test_logging_that_was_set_up_before_is_captured(run, capsys):
+    handler = logging.StreamHandler()
+    logging.getLogger().addHandler(handler)
+    stream = handler.stream
+    try:
+        assert run("import logging\nlogging.warning('inside')").stderr.endswith("inside\n")
+        assert handler.stream is stream
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert "inside" not in capsys.readouterr().err
+
+
+def test_a_repr_that_fails_is_an_error(run):
+    outcome = run("class Bad:\n    def __repr__(self):\n        raise ValueError('no repr')\nBad()")
+    assert outcome.error_name == "ValueError"
+    assert "<agent 1>, line 3, in __repr__" in outcome.error
+
+
+def test_causes_and_groups_are_told(run):
+    chained = run("try:\n    {}['k']\nexcept KeyError as e:\n    raise ValueError('bad') from e")
+    assert chained.error.endswith("ValueError: bad\nCaused by KeyError: 'k'")
+    group = run("raise ExceptionGroup('several', [ValueError('a'), TypeError('b')])")
+    assert group.error.endswith("  - ValueError: a\n  - TypeError: b")
+
+
+def test_endless_recursion_and_huge_messages_stay_short(run):
+    assert len(run("def f(): return f()\nf()").error) < 3000
+    assert len(run("raise ValueError('x' * 1_000_000)").error) < 7000
+
+
 def test_a_cancellation_inside_the_code_is_its_own_error(run):
     outcome = run("import asyncio\nt = asyncio.ensure_future(asyncio.sleep(9))\nt.cancel()\nawait t")
     assert outcome.error_name == "CancelledError"
@@ -329,11 +376,11 @@ def test_cancelling_from_a_helper_loop_interrupts_the_main_thread(shell, wait):
     helper = Helper()
     namespace = Namespace(shell, helper.main_thread)
 
+    started = shell.user_ns["started"] = threading.Event()
+
     async def cancel():
-        running = asyncio.ensure_future(namespace.run(f"started = True\n{wait}\nended = True"))
-        while not shell.user_ns.get("started"):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
+        running = asyncio.ensure_future(namespace.run(f"started.set()\n{wait}\nended = True"))
+        await asyncio.to_thread(started.wait, 10)
         running.cancel()
         await running
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..protocol.tools import ArtifactData
+from statebook.protocol.tools import ArtifactData
 
 _PREFERRED = (
     "image/png",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..protocol.code import plain
+from statebook.protocol.code import plain
 
 CAPACITY = 40_000
 """Characters kept of one stream: half from its beginning, half from its end."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import getpass
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
@@ -17,8 +18,9 @@ from typing import Any, NoReturn, TextIO
 
 from IPython.core.displaypub import DisplayPublisher
 
-from ..errors import UsageError
-from ..protocol.code import plain
+from statebook.errors import UsageError
+from statebook.protocol.code import plain
+
 from .recorder import Recorder
 
 REFUSED_MAGICS = ("agent", "statebook")
@@ -35,8 +37,13 @@ def captured(shell: Any, recorder: Recorder) -> Iterator[None]:
 
         stack.enter_context(shell.builtin_trap)
         stack.enter_context(shell.display_trap)
-        replace(sys, "stdout", _Stream(recorder, "stdout", sys.stdout))
-        replace(sys, "stderr", _Stream(recorder, "stderr", sys.stderr))
+        for name in ("stdout", "stderr"):
+            original = getattr(sys, name)
+            stream = _Stream(recorder, name, original)
+            replace(sys, name, stream)
+            # logging set up in a cell holds the stream itself
+            for logger in (log for log in logging.root.handlers if getattr(log, "stream", None) is original):
+                replace(logger, "stream", stream)
         replace(sys, "displayhook", _choose(recorder, _hook(shell, recorder), sys.displayhook))
         replace(sys, "breakpointhook", _choose(recorder, _no_debugger, sys.breakpointhook))
         replace(builtins, "input", _choose(recorder, _no_input, builtins.input))

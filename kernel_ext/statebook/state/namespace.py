@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from ..errors import ToolError
-from ..protocol.code import CodeOutcome, describe_error
+from statebook.errors import ToolError
+from statebook.protocol.code import CodeOutcome, describe_error
+
 from .capture import captured
 from .interrupt import Sigint, Steps, run_blocking, run_here
 from .program import Program, compile_cell, is_coroutine
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _IPYTHON_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 _GRACE = 5.0  # seconds that code gets to clean up after it was stopped from another thread
+_TICK = 0.05  # seconds
 
 
 class MainThread(Protocol):
@@ -101,20 +103,23 @@ class Namespace:
 
     async def _elsewhere(self, action: Callable[[], None], recorder: Recorder, sigint: Sigint) -> None:
         """Call ``action`` on the main thread; when cancelled, interrupt it and let it end first."""
+        left = threading.Event()
 
         def guarded() -> None:
+            if left.is_set():
+                return
             # a KeyboardInterrupt that reached a task would end the loop it runs on
             try:
                 action()
             except KeyboardInterrupt as error:
                 recorder.error = error
 
-        job = asyncio.ensure_future(self._main_thread(guarded))
+        job: asyncio.Future[None] = asyncio.ensure_future(self._main_thread(guarded))
         try:
             await asyncio.shield(job)
         except asyncio.CancelledError:
-            if sigint.send():
-                await asyncio.wait([job], timeout=_GRACE)
+            left.set()
+            await _let_end(job, sigint)
             raise
 
     def _compile(self, code: str, recorder: Recorder) -> list[Program]:
@@ -177,6 +182,16 @@ class Namespace:
     def _name_file(self, filename: str) -> str:
         known = self._shell.compile.format_code_name(filename)
         return filename if known is None else " ".join(known)
+
+
+async def _let_end(job: asyncio.Future[None], sigint: Sigint) -> None:
+    """Interrupt the main thread once it is in the code, and wait a while for the code to clean up."""
+    sent = False
+    for _ in range(int(_GRACE / _TICK)):
+        if job.done():
+            return
+        sent = sent or sigint.send()
+        await asyncio.wait([job], timeout=_TICK)
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from ..protocol.tools import ArtifactData
+from statebook.protocol.tools import ArtifactData
+
 from .bundle import read_bundle
 from .capped import CappedText
 

@@ -10,9 +10,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import UnknownName, UsageError
-from ..protocol.approvals import Grant, Rule, Verdict
-from ..protocol.tools import Effect, ToolSpec
+from statebook.errors import UnknownName, UsageError
+from statebook.protocol.approvals import Grant, Rule, Verdict
+from statebook.protocol.tools import Effect, ToolSpec
 
 _VERDICTS: tuple[Verdict, ...] = ("allow", "ask", "deny")
 _DEFAULTS: dict[Effect, Verdict] = {"read": "allow", "idempotent": "allow", "write": "ask"}

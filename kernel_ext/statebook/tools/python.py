@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..errors import ToolError
-from ..protocol.code import CodeOutcome, shorten
-from ..protocol.messages import ResultStatus
-from ..protocol.tools import ArtifactData, ToolOutcome, ToolSpec
+from statebook.errors import ToolError
+from statebook.protocol.code import CodeOutcome, shorten
+from statebook.protocol.messages import ResultStatus
+from statebook.protocol.tools import ArtifactData, ToolOutcome, ToolSpec
+
 from .base import ToolContext
 
 MAX_SECTION = 12_000

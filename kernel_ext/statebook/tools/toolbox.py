@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
-from ..errors import ToolError, UnknownName, UsageError
-from ..protocol.messages import ToolCall
-from ..protocol.tools import ToolSpec
+from statebook.errors import ToolError, UnknownName, UsageError
+from statebook.protocol.messages import ToolCall
+from statebook.protocol.tools import ToolSpec
+
 from .base import Tool
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")

@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, overload
 
-from ...errors import StatebookError, UsageError
-from ...protocol.code import describe_error
-from ...protocol.tools import Effect, ToolOutcome, ToolSpec
-from ..base import ToolContext
-from ..toolbox import check_name
+from statebook.errors import StatebookError, UsageError
+from statebook.protocol.code import describe_error
+from statebook.protocol.tools import Effect, ToolOutcome, ToolSpec
+from statebook.tools.base import ToolContext
+from statebook.tools.toolbox import check_name
+
 from .results import outcome_of
 from .signature import Signature, in_lines
 from .state import changes, working_copy

@@ -7,8 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from ...protocol.code import shorten
-from ...protocol.tools import ArtifactData, ToolOutcome
+from statebook.protocol.code import shorten
+from statebook.protocol.tools import ArtifactData, ToolOutcome
 
 MAX_RESULT = 20_000
 """Characters of one result's text; what is longer keeps its head and tail."""

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import ToolError, UsageError
+from statebook.errors import ToolError, UsageError
 
 _CONTEXT = "ctx"
 _KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

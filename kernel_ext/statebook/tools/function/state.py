@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import ToolError
+from statebook.errors import ToolError
 
 
 def working_copy(state: Mapping[str, Any]) -> dict[str, Any]:
