@@ -10,44 +10,21 @@ from .evidence import Candidate
 from .words import stem, words
 
 _NUMBER = re.compile(
-    r"(?<![\w.§-])(\d+(?:[.,]\d+)*)\s?(%|percent|per cent|x\b|times\b|[kmgt]b\b|(?:milli|micro)?seconds?\b|ms\b|minutes?\b"
-    r"|hours?\b|days?\b|weeks?\b|months?\b|years?\b|tokens?\b|lines?\b|rows?\b|bytes?\b|users?\b|files?\b|steps?\b)?",
+    r"(?<![\w.§-])(\d+(?:[.,]\d+)*)\s?"
+    r"(%|percent|per cent|x\b|times\b|[kmgt]b\b|(?:milli|micro)?seconds?\b|ms\b|minutes?\b|hours?\b|days?\b"
+    r"|weeks?\b|months?\b|years?\b|tokens?\b|lines?\b|rows?\b|bytes?\b|users?\b|files?\b|steps?\b)?",
     re.IGNORECASE,
 )
-_NEGATIVE = frozenset("not no never none nothing cannot neither nor without hardly fails unable lacks".split())
-_OPPOSITES = tuple(
-    (stem(left), stem(right))
-    for left, right in (
-        line.split()
-        for line in """increase decrease
-        increases reduces
-        always never
-        safe unsafe
-        fast slow
-        faster slower
-        more fewer
-        cheap expensive
-        possible impossible
-        reliable unreliable
-        durable volatile
-        keep delete
-        keeps deletes
-        keeps loses
-        keeps drops
-        allow forbid
-        improves hurts
-        helps hurts
-        required optional
-        sync async
-        enabled disabled
-        before after
-        rises falls
-        better worse
-        survives loses
-        stateless stateful
-        mutable immutable""".splitlines()
-    )
+_NEGATIVE_WORDS = "not no never none nothing cannot neither nor without hardly fails unable lacks"
+_NEGATIVE = frozenset(_NEGATIVE_WORDS.split())
+_OPPOSITE_WORDS = (
+    "increase/decrease increases/reduces always/never safe/unsafe fast/slow faster/slower more/fewer "
+    "cheap/expensive possible/impossible reliable/unreliable durable/volatile keep/delete keeps/deletes "
+    "keeps/loses keeps/drops allow/forbid improves/hurts helps/hurts required/optional sync/async "
+    "enabled/disabled before/after rises/falls better/worse survives/loses stateless/stateful "
+    "mutable/immutable "
 )
+_OPPOSITES = tuple((stem(left), stem(right)) for left, right in (pair.split("/") for pair in _OPPOSITE_WORDS.split()))
 _MOST = 140
 _SHARED_FOR_NUMBERS, _SHARED_FOR_NEGATION = 0.5, 0.62
 _FEWEST_SHARED = 3

@@ -26,19 +26,27 @@ _HEADING, _TITLE, _NEIGHBOUR = 0.7, 0.6, 0.35
 _SAME = 0.6
 _K1, _B = 1.2, 0.5
 _LEANS = re.compile(
-    r"^(?:it|its|this|that|these|those|they|their|he|she|such|both|then|thus|therefore|hence|however|but|and|or|so|also"
-    r"|instead|otherwise|moreover|furthermore|additionally|for example|for instance|in contrast|the (?:former|latter))\b",
+    r"^(?:it|its|this|that|these|those|they|their|he|she|such|both|then|thus|therefore|hence|however|but|and|or|so"
+    r"|also|instead|otherwise|moreover|furthermore|additionally|for example|for instance|in contrast|the (?:former|latter))\b",
     re.IGNORECASE,
 )
-_ORDERS = re.compile(r"^(?:please|see|note|click|run|use|install|check|ignore|visit|refer|make sure|you)\b|!$", re.IGNORECASE)
+_ORDERS = re.compile(
+    r"^(?:please|see|note|click|run|use|install|check|ignore|visit|refer|make sure|you)\b|!$", re.IGNORECASE
+)
+_HOW_MUCH = re.compile(
+    r"\bhow (?:many|much|often|long|large|big|fast|far|old)\b|\bwhat (?:percentage|share|number|size|rate)\b"
+    r"|\bby (?:what|which) factor\b",
+    re.IGNORECASE,
+)
+_WHEN = re.compile(r"^when\b|\bwhat (?:year|date|day|month)\b|\bsince when\b", re.IGNORECASE)
+_WHY = re.compile(r"^why\b|\bwhat (?:causes|is the reason)\b", re.IGNORECASE)
+_REASON = re.compile(r"\b(?:because|since|so that|due to|reason|in order to|cause[sd]?)\b", re.IGNORECASE)
 _WANTS = (
-    (re.compile(r"\bhow (?:many|much|often|long|large|big|fast|far|old)\b|\bwhat (?:percentage|share|number|size|rate)\b"
-                r"|\bby (?:what|which) factor\b", re.IGNORECASE), re.compile(r"\d|\b(?:two|three|four|five|six|ten)\b")),
-    (re.compile(r"^when\b|\bwhat (?:year|date|day|month)\b|\bsince when\b", re.IGNORECASE), re.compile(r"\b\d{4}\b|\b\d{1,2}\b")),
-    (re.compile(r"^why\b|\bwhat (?:causes|is the reason)\b", re.IGNORECASE),
-     re.compile(r"\b(?:because|since|so that|due to|reason|in order to|cause[sd]?)\b", re.IGNORECASE)),
+    (_HOW_MUCH, re.compile(r"\d|\b(?:two|three|four|five|six|ten)\b")),
+    (_WHEN, re.compile(r"\b\d{4}\b|\b\d{1,2}\b")),
+    (_WHY, _REASON),
     (re.compile(r"^who\b", re.IGNORECASE), re.compile(r"(?<=\s)[A-Z]\w+")),
-)  # fmt: skip
+)
 _DEFINES = re.compile(r"^what(?:'s| is| are)\s+(?:an?\s+|the\s+)?([\w .`-]+?)\??$", re.IGNORECASE)
 _NAMES = re.compile(r"(?<=[\s(])(?:[A-Z][\w-]*[\w]|[\w]*[a-z][A-Z]\w*|`[^`]+`)")
 
@@ -166,12 +174,18 @@ def _manner(each: Candidate, question: str) -> float:
     for asked, given in _WANTS:
         if asked.search(question):
             factor *= 1.35 if given.search(each.text) else 0.8
-    defined = _DEFINES.match(question.strip())
-    if defined and re.match(
-        rf"(?:an?|the)?\s*`?{re.escape(defined[1].strip())}`?\b.{{0,40}}?\b(?:is|are|means|provides)\b", each.text, re.IGNORECASE
-    ):
+    if _defines(each.text, question):
         factor *= 1.5
     return factor * (1.05 if each.sentence.place == 0 else 1.0)
+
+
+def _defines(text: str, question: str) -> bool:
+    """Whether the question asks what something is and the text says "it is ..."."""
+    asked = _DEFINES.match(question.strip())
+    if not asked:
+        return False
+    name = re.escape(asked[1].strip())
+    return bool(re.match(rf"(?:an?|the)?\s*`?{name}`?\b.{{0,40}}?\b(?:is|are|means|provides)\b", text, re.IGNORECASE))
 
 
 def _merge(passages: Iterable[Passage]) -> list[Passage]:
@@ -189,7 +203,7 @@ def _candidates(passages: Sequence[Passage]) -> list[Candidate]:
     seen: set[tuple[str, ...]] = set()
     for passage in passages:
         split = sentences(passage.text, opens=passage.ordinal <= 1)
-        for place, sentence in enumerate(split):
+        for place in range(len(split)):
             text = _with_antecedent(split, place)
             key = terms(text)
             if len(key) >= 2 and key not in seen:  # noqa: PLR2004 (one content word says nothing)

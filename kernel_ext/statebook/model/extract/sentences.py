@@ -26,7 +26,9 @@ _VERB = re.compile(
     r"aren't|can't|cannot|doesn't|don't|didn't|won't|it's|there's)\b",
     re.IGNORECASE,
 )
-_VERB_FORM = re.compile(r"(?<=\s)[a-z]{2,}(?:s|ed|en)\b|\b(?:kept|lost|made|sent|took|found|let|put|set|built|ran|went)\b")
+_VERB_FORM = re.compile(
+    r"(?<=\s)[a-z]{2,}(?:s|ed|en)\b|\b(?:kept|lost|made|sent|took|found|let|put|set|built|ran|went)\b"
+)
 _INLINE = (
     (re.compile(r"<!--.*?-->", re.DOTALL), " "),
     (re.compile(r"!\[[^\]]*\]\([^)]*\)|!\[[^\]]*\]\[[^\]]*\]"), " "),
@@ -89,7 +91,14 @@ def clean(text: str) -> str:
     """One line without Markdown or HTML decoration; code spans keep their ticks."""
     for pattern, replacement in _INLINE:
         text = pattern.sub(replacement, text)
-    for entity, sign in (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&amp;", "&")):
+    for entity, sign in (
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", '"'),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ):
         text = text.replace(entity, sign)
     return re.sub(r"\s+([,.;:!?])(?=\s|$)", r"\1", " ".join(text.split()))
 

@@ -9,26 +9,29 @@ WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][a-z]+)?")
 _SHORTEST_STEM = 3
 _LONGER_STEM = 4
 
-STOP = frozenset(
-    """a about above after again all also am an and any are as at be because been before being below between both but
-    by can could did do does doing down during each either else etc even ever every few for from further get gets got
-    had has have having he her here hers him his how however i if in into is it its itself just let like many may me
-    might more most much must my neither no nor not now of off on once one only onto or other others our ours out over
-    own per rather same shall she should since so some still such than that the their theirs them then there these
-    they this those though through thus to too under until up upon us very via was we were what when where whether
-    which while who whom whose why will with within without would yes yet you your yours""".split()
+_STOP_WORDS = (
+    "a about above after again all also am an and any are as at be because been before being below between both "
+    "but by can could did do does doing down during each either else etc even ever every few for from further get "
+    "gets got had has have having he her here hers him his how however i if in into is it its itself just let "
+    "like many may me might more most much must my neither no nor not now of off on once one only onto or other "
+    "others our ours out over own per rather same shall she should since so some still such than that the their "
+    "theirs them then there these they this those though through thus to too under until up upon us very via was "
+    "we were what when where whether which while who whom whose why will with within without would yes yet you "
+    "your yours "
 )
+STOP = frozenset(_STOP_WORDS.split())
 """Words that carry no subject."""
 
-ASKING = frozenset(
-    """according actually answer answers anything article articles brief briefly briefs cite cited citation citations
-    compare comparison conclude corpus describe described detail detailed details document documents doing exactly
-    explain file files find finding findings folder give given gives going happen happens hello help hi kind know known
-    list look mean means mention mentioned mentions overview paper papers passage passages please question questions
-    quickly read report reported reports research review say said saying says sentence sentences short show shows
-    something source sources summarise summarize summary survey synthesis synthesise synthesize tell text texts thing
-    things think topic want way ways work works write""".split()
+_ASKING_WORDS = (
+    "according actually answer answers anything article articles brief briefly briefs cite cited citation "
+    "citations compare comparison conclude corpus describe described detail detailed details document documents "
+    "doing exactly explain find finding findings give given gives going happen happens hello "
+    "help hi kind know known list look mention mentioned mentions overview paper papers passage "
+    "passages please question questions quickly report reported reports research review say said saying says "
+    "sentence sentences short show shows something source sources summarise summarize summary survey synthesis "
+    "synthesise synthesize tell text texts thing things think topic want way ways work works "
 )
+ASKING = frozenset(_ASKING_WORDS.split())
 """Words of asking, which say nothing about what is asked for."""
 
 _IRREGULAR = {
@@ -41,9 +44,12 @@ _IRREGULAR = {
     "faster": "fast", "slower": "slow", "cheaper": "cheap", "less": "less", "process": "process",
 }  # fmt: skip
 _STRONG = (
-    "izations isations ization isation ations ation itions ition ments ment ness ities ity ables able ibles ible ences "
-    "ence ances ance ions ion ors or ers er als al ives ive ful less ously ous ally ly"
-).split()
+    "izations", "isations", "ization", "isation", "ations", "ation", "itions", "ition", "ments",
+    "ment", "ness", "ities", "ity", "ables", "able", "ibles", "ible", "ences",
+    "ence", "ances", "ance", "ions", "ion", "ors", "or", "ers", "er",
+    "als", "al", "ives", "ive", "ful", "less", "ously", "ous", "ally",
+    "ly",
+)  # fmt: skip
 _WEAK = ("ingly", "edly", "ings", "ing", "ied", "ed", "ies", "es", "s")
 
 
@@ -59,7 +65,11 @@ def stem(word: str) -> str:
     if len(word) <= _SHORTEST_STEM or not word.isalpha():
         return word
     for suffix in _WEAK:
-        if word.endswith(suffix) and len(word) - len(suffix) >= _SHORTEST_STEM and not word.endswith(("ss", "us", "is")):
+        if (
+            word.endswith(suffix)
+            and len(word) - len(suffix) >= _SHORTEST_STEM
+            and not word.endswith(("ss", "us", "is"))
+        ):
             word = word.removesuffix(suffix)
             word = word[:-1] if len(word) > _SHORTEST_STEM and word[-1] == word[-2] and word[-1] not in "ls" else word
             break

@@ -1,0 +1,88 @@
+"""Answers a request: replays the plan for its prompt against what was done already, and goes one batch further.
+
+The plan is a generator that yields batches of tool calls and is sent their results. Nothing is kept between requests:
+each time the plan runs from its start, and calls that the messages show as done are answered from there. So a run goes
+on in another kernel exactly where it stopped, as with any other model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+
+from statebook.protocol.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
+from statebook.protocol.models import Completion, ModelEvent, ModelRequest, ReasoningDelta, TextDelta, Usage
+
+from .plan import plan
+from .turn import Batch, Plan, Turn, read_turn
+
+_WORDS_A_PIECE = re.compile(r"(?:\S+\s*){1,4}|\s+")
+
+
+class OfflineModel:
+    """``offline:research``: plans by rules, calls the tools it is offered, quotes what it read. Costs no tokens."""
+
+    context_tokens = 1_000_000
+
+    def __init__(self, model: str = "research") -> None:
+        self.name = f"offline:{model}"
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """See `Model.stream`; the text comes in pieces of a few words."""
+        step = next_step(read_turn(request))
+        parts: list[Part] = []
+        if isinstance(step, str):
+            for piece in _WORDS_A_PIECE.findall(step):
+                yield TextDelta(piece)
+                await asyncio.sleep(0)
+            parts.append(Text(step))
+        else:
+            if step.thought:
+                yield ReasoningDelta(step.thought)
+                parts.append(Reasoning(step.thought))
+            stem = _digest(request)
+            parts += [
+                ToolCall(f"call_{stem}_{place}", wish.name, json.dumps(dict(wish.arguments), ensure_ascii=False))
+                for place, wish in enumerate(step.wishes, start=1)
+            ]
+        stop = "end" if isinstance(step, str) else "tool_calls"
+        yield Completion(Message("assistant", tuple(parts)), Usage(), stop)  # type: ignore[arg-type]
+
+
+def create(model: str, *, env: Mapping[str, str], base_url: str = "") -> OfflineModel:  # noqa: ARG001 (the seam's form)
+    """The entry point of ``offline:``."""
+    return OfflineModel(model or "research")
+
+
+def next_step(turn: Turn) -> Batch | str:
+    """The next batch of calls that were not made yet, or the answer."""
+    left: defaultdict[str, list[ToolResult]] = defaultdict(list)
+    for wish, result in turn.done:
+        left[wish.key].append(result)
+    running: Plan = plan(turn)
+    try:
+        batch = next(running)
+        while True:
+            open_wishes, results = [], []
+            for wish in batch.wishes:
+                if left[wish.key]:
+                    results.append(left[wish.key].pop(0))
+                else:
+                    open_wishes.append(wish)
+            if open_wishes:
+                return Batch(tuple(open_wishes), batch.thought if len(open_wishes) == len(batch.wishes) else "")
+            batch = running.send(results)
+    except StopIteration as end:
+        return str(end.value)
+
+
+def _digest(request: ModelRequest) -> str:
+    """Different for each place in a conversation, so that no two calls share an id."""
+    seen = hashlib.sha256()
+    for message in request.messages:
+        seen.update(f"{message.role} {message.parts!r}".encode())
+    return seen.hexdigest()[:10]
