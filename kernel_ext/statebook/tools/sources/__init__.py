@@ -1,0 +1,1 @@
+"""The corpus an agent may cite: folders of documents, indexed by content, searched by words, cited by passage."""

@@ -1,0 +1,1 @@
+"""One module per kind of document: bytes in, `Extracted` text with its places out."""
