@@ -1,4 +1,4 @@
-"""A small library with search, memory and files, and a loop that lets a model use it: what stands around a model in a run."""
+"""What stands around a model in a run: a small library with search, memory and files, and a loop that uses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-
 from statebook.model.offline import create
 from statebook.protocol.messages import Message, ToolResult, assistant, user
 from statebook.protocol.models import Completion, ModelRequest, TextDelta

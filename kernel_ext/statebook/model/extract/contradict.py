@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .evidence import Candidate
-from .words import stem, words
+from .words import WORD, stem, words
 
 _NUMBER = re.compile(
     r"(?<![\w.§-])(\d+(?:[.,]\d+)*)\s?"
@@ -45,13 +45,15 @@ class Dispute:
 class _Claim:
     candidate: Candidate
     topic: frozenset[str]
+    names: frozenset[str]
     numbers: frozenset[tuple[str, str]]
     negative: bool
 
 
 def disputes(candidates: Sequence[Candidate], limit: int = 5) -> list[Dispute]:
     """The clearest disagreements among the candidates, at most ``limit``, each sentence in one of them only."""
-    claims = [_claim(each) for each in candidates[:_MOST]]
+    names = _names(candidates)
+    claims = [_claim(each, names) for each in candidates[:_MOST]]
     found = [
         dispute
         for place, left in enumerate(claims)
@@ -67,11 +69,21 @@ def disputes(candidates: Sequence[Candidate], limit: int = 5) -> list[Dispute]:
     return chosen
 
 
-def _claim(candidate: Candidate) -> _Claim:
+def _names(candidates: Sequence[Candidate]) -> frozenset[str]:
+    """Terms that are written with a capital wherever they stand: what sentences are about, where they have a name."""
+    upper: set[str] = set()
+    lower: set[str] = set()
+    for each in candidates:
+        for word in WORD.findall(each.text):
+            (upper if word[0].isupper() else lower).add(stem(word.lower()))
+    return frozenset(upper - lower)
+
+
+def _claim(candidate: Candidate, names: frozenset[str]) -> _Claim:
     found = words(candidate.text)
     negative = any(word in _NEGATIVE or word.replace("’", "'").endswith("n't") for word in found)
     topic = frozenset(term for term in candidate.terms if not term[0].isdigit() and term not in _NEGATIVE)
-    return _Claim(candidate, topic, _numbers(candidate.text), negative)
+    return _Claim(candidate, topic, topic & names, _numbers(candidate.text), negative)
 
 
 def _numbers(text: str) -> frozenset[tuple[str, str]]:
@@ -89,7 +101,8 @@ def _numbers(text: str) -> frozenset[tuple[str, str]]:
 
 
 def _compare(left: _Claim, right: _Claim) -> Dispute | None:
-    if left.candidate.passage == right.candidate.passage:
+    other_thing = left.names and right.names and not left.names & right.names
+    if left.candidate.passage == right.candidate.passage or other_thing:
         return None
     shared = left.topic & right.topic
     overlap = len(shared) / max(1, min(len(left.topic), len(right.topic)))

@@ -20,14 +20,17 @@ from .words import STOP, stem, subject, term_set, terms
 ENOUGH = 0.52
 """The coverage from which a sentence counts as an answer; below it we abstain (held by tests/model)."""
 
+_BROADLY, _TOUCHES = 0.6, 0.25
 _BACKGROUND = 10  # passages assumed to exist that match nothing: those at hand were chosen because they match
 _MOST_TELLING = 2.0
-_HEADING, _TITLE, _NEIGHBOUR = 0.7, 0.6, 0.35
+_HEADING, _TITLE, _NEIGHBOUR = 0.7, 0.6, 0.2
 _SAME = 0.6
+_CONTAINED = 0.9
 _K1, _B = 1.2, 0.5
 _LEANS = re.compile(
     r"^(?:it|its|this|that|these|those|they|their|he|she|such|both|then|thus|therefore|hence|however|but|and|or|so"
-    r"|also|instead|otherwise|moreover|furthermore|additionally|for example|for instance|in contrast|the (?:former|latter))\b",
+    r"|also|instead|otherwise|moreover|furthermore|additionally|for example|for instance|in contrast"
+    r"|the (?:former|latter))\b",
     re.IGNORECASE,
 )
 _ORDERS = re.compile(
@@ -104,8 +107,19 @@ class Evidence:
         hits = [hit for each in self.candidates if (hit := self._hit(each, wanted, question, strangers))]
         return sorted(hits, key=lambda hit: (-hit.score, hit.candidate.passage.document, hit.candidate.passage.ordinal))
 
+    def meets(self, question: str, extra: str = "") -> bool:
+        """Whether the sentences that touch a broad question together speak of most of it, though none of all of it."""
+        wanted = {stem(word): self.weight(stem(word)) for word in (*subject(question), *subject(extra))}
+        total = sum(wanted.values())
+        touched: set[str] = set()
+        for each in self.candidates:
+            shared = wanted.keys() & each.terms
+            if sum(wanted[term] for term in shared) >= _TOUCHES * total:
+                touched |= shared
+        return sum(wanted[term] for term in touched) * 0.6 ** self._strangers(question) >= _BROADLY * total > 0
+
     def _hit(self, each: Candidate, wanted: dict[str, float], question: str, strangers: int) -> Hit | None:
-        if not (each.terms | each.heading) & wanted.keys():
+        if not (each.terms | each.heading | each.title) & wanted.keys():
             return None
         norm = 1 - _B + _B * each.length / self._mean
         score = covered = 0.0
@@ -144,7 +158,12 @@ def choose(hits: Sequence[Hit], count: int, *, per_document: int = 2, floor: flo
 
 def alike(left: Candidate, right: Candidate) -> bool:
     """Whether two sentences say nearly the same in nearly the same words."""
+    numbers = [{term for term in each.terms if term[0].isdigit()} for each in (left, right)]
+    if all(numbers) and not numbers[0] & numbers[1]:
+        return False  # the same words around other numbers are a disagreement, no repetition
     shared = len(left.terms & right.terms)
+    if shared >= _CONTAINED * min(len(left.terms), len(right.terms)):
+        return True
     return shared >= _SAME * min(len(left.terms), len(right.terms)) and shared >= _SAME * 0.8 * max(
         len(left.terms), len(right.terms)
     )

@@ -46,9 +46,9 @@ _INLINE = (
 )
 _BOILERPLATE = re.compile(
     r"all rights reserved|copyright|licensed under|license file|without warranty|click here|table of contents|cookie"
-    r"|subscribe|sign up|follow us|star (us|this)|pull requests?|bug reports?|issue tracker|see (also|the) (file|section"
-    r"|documentation|changelog|docs)|pip install|thanks to|sponsor|code of conduct|released under|read more|full list of"
-    r"|https?://\S+\s*\.?$",
+    r"|subscribe|sign up|follow us|star (?:us|this)|pull requests?|bug reports?|issue tracker"
+    r"|see (?:also|the) (?:file|section|documentation|changelog|docs)|pip install|thanks to|sponsor|code of conduct"
+    r"|released under|read more|full list of|open collective|https?://\S+\s*\.?$",
     re.IGNORECASE,
 )
 _SHORTEST, _LONGEST = 4, 70
@@ -132,6 +132,8 @@ def _blocks(text: str) -> list[_Block]:
         else:
             blocks.append(_Block(line.strip()))
             open_block = True
+    for block in blocks:  # a line of its own without an end, as headings are in text taken from HTML
+        block.heading |= not block.item and len(block.text) < _NARROW and not _END.search(block.text)
     return blocks
 
 

@@ -41,14 +41,15 @@ _IRREGULAR = {
     "death": "die", "chose": "choose", "chosen": "choose", "began": "begin", "begun": "begin", "took": "take",
     "taken": "take", "gave": "give", "went": "go", "grew": "grow", "grown": "grow", "growth": "grow", "cost": "cost",
     "costs": "cost", "people": "person", "indices": "index", "data": "data", "bigger": "big", "larger": "large",
-    "faster": "fast", "slower": "slow", "cheaper": "cheap", "less": "less", "process": "process",
+    "faster": "fast", "slower": "slow", "cheaper": "cheap", "less": "less", "process": "process", "price": "cost",
+    "prices": "cost", "priced": "cost", "pricing": "cost",
 }  # fmt: skip
 _STRONG = (
     "izations", "isations", "ization", "isation", "ations", "ation", "itions", "ition", "ments",
     "ment", "ness", "ities", "ity", "ables", "able", "ibles", "ible", "ences",
     "ence", "ances", "ance", "ions", "ion", "ors", "or", "ers", "er",
     "als", "al", "ives", "ive", "ful", "less", "ously", "ous", "ally",
-    "ly",
+    "ly", "ages", "age",
 )  # fmt: skip
 _WEAK = ("ingly", "edly", "ings", "ing", "ied", "ed", "ies", "es", "s")
 

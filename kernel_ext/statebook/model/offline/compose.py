@@ -19,7 +19,7 @@ _CITED = re.compile(r"(?:^|(?<=[\]>:|]\s)|(?<=[-*]\s))([^\[\]|\n]{20,400}?[.!?])
 _SOURCE = re.compile(r"^(S\d+) (.+?) · (.+?) · (\d+ passages?)\b.*$")
 _LONGEST_SHOWN = 4000
 _EXCERPT = 240
-_RECAP = 12
+_RECAP = 6
 _ABILITIES = (
     ("search_sources", "answer questions from your documents with citations, compare them and write a cited synthesis"),
     ("remember", "remember and recall facts"),
@@ -100,8 +100,8 @@ def recap(earlier: Sequence[tuple[str, str]], known: Sequence[re.Match[str]]) ->
     seen: set[str] = set()
     for prompt, answer in earlier:
         lines = []
-        for sentence, mark in _CITED.findall(answer):
-            text = sentence.strip(' -*>“”"')
+        for sentence, mark in _CITED.findall(_essence(answer)):
+            text = re.sub(r"^[-\s]*\*?[^*]+\*: ", "", sentence).strip(" ->")
             if text not in seen and text.rstrip(".") not in kept:
                 seen.add(text)
                 lines.append(f"- {text} [{mark}]")
@@ -110,6 +110,14 @@ def recap(earlier: Sequence[tuple[str, str]], known: Sequence[re.Match[str]]) ->
     if known:
         sections.insert(0, "**Kept in memory**\n\n" + memory_list(known))
     return "\n\n".join(sections) or "Nothing was found yet: this session has no cited answer and no memory."
+
+
+def _essence(answer: str) -> str:
+    """The part of an answer that a recap repeats: its lead, nothing of an abstention."""
+    if "sources do not answer" in answer or "**Kept in memory**" in answer:
+        return ""
+    lead = re.search(r"^## In short\n(.*?)(?=^## |\Z)", answer, re.DOTALL | re.MULTILINE)
+    return lead[1] if lead else answer
 
 
 def from_memory(task: Task, memories: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ def _forget(turn: Turn, intent: Intent) -> Plan:
         return compose.missing("forget", turn.tools)
     numbered = _NUMBERED.match(intent.text)
     if numbered:
-        return (yield from _forget_one(turn, int(numbered[1]), f"M{numbered[1]}"))
+        return (yield from _forget_one(int(numbered[1]), f"M{numbered[1]}"))
     if not turn.offers("recall"):
         return "Tell me which memory to forget by its number, as in `forget M4`."
     (result,) = yield Batch((turn.wish("recall", query=intent.text),))
@@ -98,13 +98,13 @@ def _forget(turn: Turn, intent: Intent) -> Plan:
     # forgetting takes something away, so a guess must be a good one
     meant = [each for each in known if len(about & term_set(each[4])) > len(about) / 2]
     if len(meant) == 1:
-        return (yield from _forget_one(turn, int(meant[0][2]), meant[0][4]))
+        return (yield from _forget_one(int(meant[0][2]), meant[0][4]))
     if not known:
         return f"There is no memory about {intent.text}."
     return "Which one? Say `forget M4` with its number.\n\n" + compose.memory_list(meant or known)
 
 
-def _forget_one(turn: Turn, number: int, text: str) -> Plan:
+def _forget_one(number: int, text: str) -> Plan:
     (result,) = yield Batch((Wish("forget", {"memory": number}),))
     return compose.failed("forget", result) if result.status != "ok" else f"Forgotten: {text}"
 

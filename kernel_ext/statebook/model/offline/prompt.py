@@ -24,7 +24,7 @@ _SELECT = re.compile(
     r"|FROM\s+\w+.*)$",
     re.DOTALL | re.IGNORECASE,
 )
-_STATEMENT_WORD = re.compile(r"^\s*(select|with|SHOW|DESCRIBE|SUMMARIZE|PRAGMA|FROM)\b")
+_STATEMENT_WORD = re.compile(r"^\s*(select|SELECT|with|WITH|SHOW|DESCRIBE|SUMMARIZE|PRAGMA|FROM)\b")
 _REMEMBER = re.compile(
     r"^(?:please\s+|also\s+|and\s+)*(?:remember|note|keep in mind|memori[sz]e)\s*(?:that\b|this:|:)\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
@@ -40,7 +40,7 @@ _RECALL = re.compile(
 )
 _SO_FAR = re.compile(
     r"\bso far\b|^(?:and )?what (?:did|have) (?:you|we) (?:find|found|learn(?:ed|t)?|got|have)\b|^recap\b"
-    r"|^(?:summari[sz]e|sum up) (?:it|this|that|your findings|the findings|our findings|what (?:we|you) (?:have|found))\b",
+    r"|^(?:summari[sz]e|sum up) (?:it|this|that|(?:your|the|our) findings|what (?:we|you) (?:have|found))\b",
     re.IGNORECASE,
 )
 _SOURCES = re.compile(
@@ -64,9 +64,9 @@ _ABOUT_ME = re.compile(
     re.IGNORECASE,
 )
 _CANNOT = re.compile(
-    r"^(?:please |can you |could you )*(?:translate|paraphrase|rewrite|refactor|debug|fix|implement|plot|draw|paint|calculate"
-    r"|compute|solve|brainstorm|imagine|invent|predict|write (?:me )?(?:a|an|some|the) (?:\w+ )?(?:poem|story|song|joke|code"
-    r"|function|script|program|email|letter|test|class|regex|query))\b",
+    r"^(?:please |can you |could you )*(?:translate|paraphrase|rewrite|refactor|debug|fix|implement|plot|draw|paint"
+    r"|calculate|compute|solve|brainstorm|imagine|invent|predict|write (?:me )?(?:a|an|some|the) (?:\w+ )?"
+    r"(?:poem|story|song|joke|code|function|script|program|email|letter|test|class|regex|query))\b",
     re.IGNORECASE,
 )
 
@@ -131,7 +131,7 @@ def _take_code(match: re.Match[str], found: list[Intent]) -> str:
 
 
 def _spoken(body: str) -> list[Intent]:
-    """Intents of a text without calls and code: a whole of one kind, or its sentences where some stand for themselves."""
+    """Intents of a text without calls and code: one as a whole, or those of its sentences."""
     whole = _simple(body)
     if whole:
         return [whole]

@@ -11,20 +11,24 @@ from statebook.model.extract.words import subject
 Style = Literal["short", "report", "compare"]
 
 _REPORT = re.compile(
-    r"\b(?:synthes[ie]s|synthesi[sz]e|report|review|survey|overview|brief(?:ing)?\b(?!s)|memo|essay|write[- ]up|in depth"
-    r"|in detail|comprehensive|summari[sz]e|summary|literature|state of the art|research (?:how|what|why|the))\b",
+    r"\b(?:synthes[ie]s|synthesi[sz]e|report|review|survey|overview|brief(?:ing)?\b(?!s)|memo|essay"
+    r"|write[- ]up|in depth|in detail|comprehensive|summari[sz]e|summary|literature"
+    r"|state of the art|research (?:how|what|why|the))\b",
     re.IGNORECASE,
 )
 _COMPARE = re.compile(r"\b(?:compar(?:e|ison)|versus|vs\.?|contrast|differences? between)\b", re.IGNORECASE)
 _KEEP = re.compile(
     r"(?:[,;]?\s*\b(?:and|then)\s+)*(?:please\s+)?\b(?:remember|keep|store|memori[sz]e|note|save)\s+(?:down\s+)?"
     r"(?:(?:the|your|all|any|my|its)\s+)*(?:(?:key|main|most important|important)\s+)?"
-    r"(?:findings?|results?|conclusions?|facts|points|what (?:you|we) (?:find|found|learn(?:ed)?)|them|it all)\b[^.?!\n]*[.!]?",
+    r"(?:findings?|results?|conclusions?|facts|points"
+    r"|what (?:you|we) (?:find|found|learn(?:ed)?)|them|it all)\b[^.?!\n]*[.!]?",
     re.IGNORECASE,
 )
 _SAVE = re.compile(
-    r"(?:[,;]?\s*\b(?:and|then)\s+)*(?:please\s+)?\b(?:save|write|put|store|export)\b(?:(?!\babout\b|\bon how\b)[^.?!\n])*?"
-    r"\b(?:to|in|into|as)\s+(?:the file\s+|a file\s+(?:called|named)\s+)?[`'\"]?([\w./-]+\.(?:md|txt|html|markdown))\b[`'\"]?",
+    r"(?:[,;]?\s*\b(?:and|then)\s+)*(?:please\s+)?\b(?:save|write|put|store|export)\b"
+    r"(?:(?!\babout\b|\bon how\b)[^.?!\n])*?"
+    r"\b(?:to|in|into|as)\s+(?:the file\s+|a file\s+(?:called|named)\s+)?"
+    r"[`'\"]?([\w./-]+\.(?:md|txt|html|markdown))\b[`'\"]?",
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|\(?[a-h][.)])\s+(.+)$")
@@ -34,8 +38,8 @@ _NEXT_QUESTION = re.compile(
 )
 _LEAD = re.compile(
     r"^(?:(?:please|can you|could you|now|then|also|i want you to|i need)\s+)*"
-    r"(?:synthesi[sz]e|summari[sz]e|review|explain|describe|write(?: up)?|give|prepare|draft|produce|create|make|tell|survey"
-    r"|outline|research|investigate|find out|find|look (?:into|up|at)|analy[sz]e|discuss|report|cover|study|read)\b"
+    r"(?:synthesi[sz]e|summari[sz]e|review|explain|describe|write(?: up)?|give|prepare|draft|produce|create|make|tell"
+    r"|survey|outline|research|investigate|find out|find|look (?:into|up|at)|analy[sz]e|discuss|report|cover|study|read)\b"
     r"(?:\s+(?:me|us))?(?:\s+(?:on|about|into|of))?",
     re.IGNORECASE,
 )
@@ -43,7 +47,8 @@ _FORM = re.compile(
     r"^\s*(?:(?:a|an|the|all|short|brief|cited|detailed|one-page|two-page|concise|full|research|literature)\s+)*"
     r"(?:report|synthesis|summary|overview|survey|review|briefing|brief|comparison|memo|essay|note)?\s*"
     r"(?:with citations\s*)?(?:(?:that|which) (?:covers|explains|compares)|on|of|about|covering|regarding|for)?\s*"
-    r"(?:(?:what|everything) (?:(?:the|my|our|these|those|all|all the) )?(?:sources|documents|briefs|files|notes|papers) "
+    r"(?:(?:what|everything) (?:(?:the|my|our|these|those|all|all the) )?"
+    r"(?:sources|documents|briefs|files|notes|papers) "
     r"(?:say|tell us|tell|report|know|have|contain)\s*(?:on|about|regarding)?)?"
     r"(?:(?:the|my|our|these|all) (?:sources|documents|briefs|files|notes|papers)\b\s*(?:on|about|regarding)?)?\s*",
     re.IGNORECASE,
@@ -51,13 +56,14 @@ _FORM = re.compile(
 _CRITERIA = re.compile(r"\s+(?:on|in terms of|with respect to|regarding|by|along|for)\s+|:\s*", re.IGNORECASE)
 _LIST = re.compile(r"\s*(?:,\s*(?:and|or)\s+|,\s*|;\s*|\s+and\s+|\s+versus\s+|\s+vs\.?\s+)\s*", re.IGNORECASE)
 _DOCUMENTS = re.compile(
-    r"^(?:(?:the|these|all|my|our|what|two|three|different|various)\s+)*(?:documents|sources|briefs|files|papers|notes|readmes|articles)\b",
+    r"^(?:(?:the|these|all|my|our|what|two|three|different|various)\s+)*"
+    r"(?:documents|sources|briefs|files|papers|notes|readmes|articles)\b",
     re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those|he|she|more)\b", re.IGNORECASE)
 _NAME = re.compile(r"\b[A-Z][\w.-]*\w\b|`[^`]+`|\b[a-z]+[A-Z]\w*\b")
 _MOST = 8
-_SHORT_TOPIC = 5
+_SHORT_TOPIC, _SHORT_PHRASE = 5, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +168,7 @@ def _enumeration(phrase: str, *, report: bool) -> tuple[str, list[str]]:
         return "", split
     items = [item.strip() for item in _LIST.split(phrase)]
     short = all(len(item.split()) <= _SHORT_TOPIC for item in items)
-    listed = "," in phrase or len(phrase.split()) <= _SHORT_TOPIC
+    listed = "," in phrase or len(phrase.split()) <= _SHORT_PHRASE
     if (
         report
         and len(items) > 1

@@ -16,13 +16,14 @@ from .questions import Question, Task
 _LEAD = 4
 _SECTION = 6
 _FLOOR = 0.8 * ENOUGH  # a section may hold what is near its question; an answer must meet it
+_BROAD = 0.3
 _TITLE = 70
 _THEMES = 4
 
 
 def findings(task: Task, evidence: Evidence) -> list[Hit]:
     """The best cited sentences, one per question first, no two alike."""
-    ranked = [choose(_hits(evidence, question), 3, floor=ENOUGH) for question in task.questions]
+    ranked = [choose(_hits(evidence, each), 3, floor=_floor(task, evidence, each)) for each in task.questions]
     if task.entities:
         ranked += [_about(evidence, entity, task.questions[0])[:1] for entity in task.entities]
     lead: list[Hit] = []
@@ -48,15 +49,30 @@ def answer(task: Task, evidence: Evidence, lead: Sequence[Hit], memories: Sequen
     return "\n\n".join(part for part in (text, aside) if part)
 
 
+def references(marks: Sequence[str], evidence: Evidence) -> str:
+    """The passages behind the marks, as a section for a reader without the session at hand."""
+    known = {passage.mark: passage for passage in evidence.passages}
+    cited = sorted((known[mark] for mark in marks if mark in known), key=lambda each: (each.document, each.ordinal))
+    lines = [f"- [{each.mark}] {each.title} ({each.path}{f' · {each.place}' if each.place else ''})" for each in cited]
+    return "## Sources\n\n" + "\n".join(lines) if lines else ""
+
+
 def _hits(evidence: Evidence, question: Question) -> list[Hit]:
     return evidence.rank(question.text, question.topic)
+
+
+def _floor(task: Task, evidence: Evidence, question: Question) -> float:
+    """The coverage a sentence must have: less for the broad topic of a report, which no one sentence holds."""
+    broad = task.thorough and evidence.meets(question.text, question.topic)
+    return _BROAD if broad else ENOUGH
 
 
 def _short(task: Task, evidence: Evidence) -> str:
     parts = []
     for question in task.questions:
         hits = choose(_hits(evidence, question), 3 if len(task.questions) == 1 else 2)
-        near = [hit for hit in hits if hit.score >= 0.6 * hits[0].score]
+        close = max((hit.coverage for hit in hits), default=0.0)
+        near = [hit for hit in hits if hit.score >= 0.6 * hits[0].score and hit.coverage >= 0.75 * close]
         text = " ".join(hit.candidate.cited for hit in near)
         if len(task.questions) > 1:
             text = f"**{question.text}**\n\n{text or _not_answered(evidence, question)}"
@@ -82,22 +98,23 @@ def _sections(task: Task, evidence: Evidence) -> tuple[list[tuple[str, list[Hit]
     used: list[Candidate] = []
     for question in task.questions:
         ranked = _hits(evidence, question)
-        if not choose(ranked, 1):
+        floor = _floor(task, evidence, question)
+        if not choose(ranked, 1, floor=floor):
             gaps.append(question)
             continue
         if len(task.questions) == 1:
-            return _themes(question, ranked), gaps
+            return _themes(question, ranked, min(floor, _FLOOR)), gaps
         fresh = [hit for hit in ranked if not any(alike(hit.candidate, other) for other in used)]
-        hits = choose(fresh or ranked, _SECTION, floor=_FLOOR)
+        hits = choose(fresh or ranked, _SECTION, floor=min(floor, _FLOOR))
         used += [hit.candidate for hit in hits]
         if hits:
             sections.append((question.text, hits))
     return sections, gaps
 
 
-def _themes(question: Question, ranked: Sequence[Hit]) -> list[tuple[str, list[Hit]]]:
+def _themes(question: Question, ranked: Sequence[Hit], floor: float) -> list[tuple[str, list[Hit]]]:
     """One question's sentences, grouped by the words that several documents share beyond the question's own."""
-    pool = choose(ranked, 40, per_document=5, floor=_FLOOR)
+    pool = choose(ranked, 40, per_document=5, floor=floor)
     asked = {stem(word) for word in question.query.split()}
     spread: dict[str, set[int]] = {}
     written: dict[str, Counter[str]] = {}
@@ -159,10 +176,10 @@ def _about(evidence: Evidence, entity: str, question: Question) -> list[Hit]:
     name = {stem(word) for word in words(entity)}
     here = [
         hit
-        for hit in evidence.rank(f"{entity} {question.text}", question.topic)
+        for hit in evidence.rank(question.text, question.topic)
         if name <= (hit.candidate.terms | hit.candidate.heading | hit.candidate.title)
     ]
-    return choose(here, 2, floor=0.4)
+    return choose(here, 2, floor=_FLOOR)
 
 
 def _closing(task: Task, evidence: Evidence, gaps: Sequence[Question]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Sequence
 from statebook.model.extract.evidence import Evidence, Hit
 from statebook.model.extract.words import stem, subject, term_set
 from statebook.protocol.messages import ToolResult
-from statebook.protocol.passages import Passage, read_passages
+from statebook.protocol.passages import MARK, Passage, marks_in, read_passages
 
 from . import compose, report
 from .questions import Question, Task, understand
@@ -23,7 +23,7 @@ _PASSAGE_CHARACTERS = 1500
 
 def research(turn: Turn, prompt: str) -> Plan:
     """Answers from what came with the prompt where that answers it, else from the sources."""
-    task = understand(prompt, turn.earlier[-1][0] if turn.earlier else "")
+    task = understand(prompt, _before(turn))
     handed_over = compose.from_attachments(task, turn.attachments)
     if handed_over:
         return handed_over
@@ -35,8 +35,13 @@ def research(turn: Turn, prompt: str) -> Plan:
     notes = [*problems, *((yield from _keep(turn, task, lead)) if task.keep else [])]
     text = report.answer(task, evidence, lead, turn.memories)
     if task.save:
-        notes += yield from _save(turn, task, text)
+        notes += yield from _save(turn, task, text, evidence)
     return "\n\n".join(part for part in (text, "\n".join(f"_{note}_  " for note in notes).rstrip()) if part)
+
+
+def _before(turn: Turn) -> str:
+    """The last prompt that was answered with citations: what "it" may point to."""
+    return next((prompt for prompt, said in reversed(turn.earlier) if MARK.search(said)), "")
 
 
 def _gather(turn: Turn, task: Task) -> Generator[Batch, list[ToolResult], tuple[list[Passage], list[str]]]:
@@ -44,7 +49,7 @@ def _gather(turn: Turn, task: Task) -> Generator[Batch, list[ToolResult], tuple[
     found: list[Passage] = []
     problems: list[str] = []
     queries = _queries(task)
-    limit = 10 if task.thorough else 8
+    limit = 12 if task.thorough else 8
     wishes = [turn.wish("search_sources", query=query, limit=limit) for query in queries]
     results = yield Batch(tuple(wishes), _thought(task))
     _collect(results, found, problems)
@@ -65,7 +70,7 @@ def _gather(turn: Turn, task: Task) -> Generator[Batch, list[ToolResult], tuple[
 
 def _queries(task: Task) -> list[str]:
     asked = [question.query for question in task.questions]
-    named = [f"{entity} {task.questions[0].query}" for entity in task.entities]
+    named = [" ".join(dict.fromkeys(f"{entity} {' '.join(asked)}".split())) for entity in task.entities]
     return list(dict.fromkeys(asked + named))
 
 
@@ -112,17 +117,17 @@ def _reading(turn: Turn, task: Task, found: Sequence[Passage]) -> list[Wish]:
         for passage in found:
             share = _share(question, passage)
             here[passage.document] = max(here.get(passage.document, 0.0), share)
-            if share > best.get(passage.document, (0.0, 0))[0]:
+            if share > best.get(passage.document, (-1.0, 0))[0]:
                 best[passage.document] = (share, passage.ordinal)
         for document, share in here.items():
             relevance[document] = relevance.get(document, 0.0) + (share if share >= _RELATED else 0.0)
-    ordered = sorted((each for each in relevance if relevance[each] > 0), key=lambda each: (-relevance[each], each))
+    ordered = sorted(relevance, key=lambda each: (-relevance[each], each))
     if task.thorough:
         picked = ordered[:_DOCUMENTS_THOROUGH]
         return [
             turn.wish("read_source", source=f"S{each}", start=_start(best[each][1]), limit=_PAGE) for each in picked
         ]
-    picked = ordered[:_DOCUMENTS_SHORT]
+    picked = [each for each in ordered if relevance[each] > 0][:_DOCUMENTS_SHORT]
     return [turn.wish("read_source", source=f"S{each}", start=max(1, best[each][1] - 1), limit=4) for each in picked]
 
 
@@ -147,10 +152,10 @@ def _keep(turn: Turn, task: Task, lead: Sequence[Hit]) -> Generator[Batch, list[
     return [f"Kept {kept} {'finding' if kept == 1 else 'findings'} in memory.", *notes]
 
 
-def _save(turn: Turn, task: Task, text: str) -> Generator[Batch, list[ToolResult], list[str]]:
+def _save(turn: Turn, task: Task, text: str, evidence: Evidence) -> Generator[Batch, list[ToolResult], list[str]]:
     if not turn.offers("write_file"):
         return [compose.missing("write_file", turn.tools)]
     title = re.sub(r"[.?!]+$", "", task.topic)
-    whole = f"# {title}\n\n{text}\n"
+    whole = f"# {title}\n\n{text}\n\n{report.references(marks_in(text), evidence)}\n"
     (result,) = yield Batch((turn.wish("write_file", path=task.save, text=whole),))
     return [f"Saved as {task.save}." if result.status == "ok" else compose.failed("write_file", result)]
