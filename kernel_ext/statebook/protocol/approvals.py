@@ -16,7 +16,7 @@ Choice = Literal["allow", "allow_always", "reject", "retry", "happened", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Allow, ask or deny calls whose tool name matches ``tool`` and whose arguments match ``arguments`` (glob patterns)."""
+    """Allow, ask or deny calls whose tool name and arguments match two glob patterns."""
 
     tool: str
     verdict: Verdict

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from .approvals import Choice, Grant, QuestionKind
+from .approvals import Choice, Grant, QuestionKind, Rule
 from .calls import Attachment, Limits
 from .messages import Message, ToolCall, ToolResult
 from .models import StopReason, Usage
@@ -237,6 +237,14 @@ class GrantEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A person set a rule of the policy; later rules count over earlier ones."""
+
+    kind: ClassVar[str] = "rule_set"
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
 class RunPaused:
     """A run waits on disk; `RunResumed` goes on."""
 
@@ -285,6 +293,7 @@ Event = (
     | MemoryForgotten
     | GrantGiven
     | GrantEnded
+    | RuleSet
     | RunPaused
     | RunResumed
     | RunEnded

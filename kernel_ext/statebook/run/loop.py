@@ -95,13 +95,13 @@ def _shown_before(mark: str, env: Environment) -> Passage | None:
 def _pause(run: Run, env: Environment, paused: Paused) -> None:
     event = RunPaused(cast("PauseReason", paused.reason), paused.detail)
     env.commit(run, [(0, event), (0, _checkpoint(run, env, "pause"))])
-    env.store.settle()
+    env.store.settle(run.number)
 
 
 def _end(run: Run, env: Environment, event: RunEnded) -> None:
     status: EndStatus = event.status
     env.commit(run, [(0, event), (0, _checkpoint(run, env, "run_end", run.started.label if status == "done" else ""))])
-    env.store.settle()
+    env.store.settle(run.number)
 
 
 def _checkpoint(run: Run, env: Environment, reason: str, label: str = "") -> CheckpointMade:

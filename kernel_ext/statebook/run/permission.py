@@ -20,6 +20,7 @@ from statebook.protocol.events import ApprovalAsked, ApprovalDecided, Event, Gra
 from statebook.protocol.runs import CallRecord, Run
 from statebook.protocol.tools import ToolOutcome, ToolSpec
 from statebook.tools.base import Tool
+from statebook.tools.toolbox import parse_arguments
 
 from .environment import Environment, Paused
 
@@ -39,7 +40,7 @@ async def permit(run: Run, call: CallRecord, env: Environment) -> Permission | T
     """The permission, or the outcome of a call that is not made. Raises Paused where nobody can answer."""
     try:
         tool = env.tools.get(call.call.name)
-        arguments = env.tools.parse_arguments(call.call)
+        arguments = parse_arguments(call.call)
     except UnknownName as error:
         return ToolOutcome(str(error), "error")
     except StatebookError as error:

@@ -226,6 +226,15 @@ class Journal:
             self._heads[line] = self._find_head(line)
         return self._heads[line]
 
+    def checkpoint_at(self, seq: int) -> int:
+        """The newest checkpoint of the current lineage that is no newer than an entry; 0 when there is none."""
+        condition, values = self.on_lineage()
+        query = (
+            "SELECT coalesce(max((body->>'$.checkpoint')::INTEGER), 0) FROM journal"
+            f" WHERE kind = 'checkpoint_made' AND seq <= ? AND {condition}"
+        )
+        return int(self._database.row(query, [seq, *values])[0])
+
     def _find_head(self, line: int) -> int:
         for number, upto in self.lineage(line):
             found = self._database.row(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from statebook.protocol.approvals import Grant
+from statebook.protocol.approvals import Grant, Rule
 from statebook.protocol.events import (
     Entry,
+    Event,
     GrantEnded,
     GrantGiven,
     MemoryForgotten,
     MemoryKept,
+    RuleSet,
     ToolStateSet,
 )
 from statebook.protocol.memories import Memory
 
 from .journal import Journal
 
-_KINDS = tuple(cls.kind for cls in (MemoryKept, MemoryForgotten, ToolStateSet, GrantGiven, GrantEnded))
+_KINDS = tuple(cls.kind for cls in (MemoryKept, MemoryForgotten, ToolStateSet, GrantGiven, GrantEnded, RuleSet))
 
 
 class Projection:
@@ -33,6 +35,7 @@ class Projection:
         self._memories: dict[int, Memory] = {}
         self._state: dict[str, dict[str, Any]] = {}
         self._grants: list[Grant] = []
+        self._rules: list[Rule] = []
 
     def memories(self) -> list[Memory]:
         """Memories that are kept as of the head, oldest first."""
@@ -49,11 +52,16 @@ class Projection:
         self._catch_up()
         return list(self._grants)
 
+    def rules(self) -> list[Rule]:
+        """Rules that a person set, as of the head, oldest first."""
+        self._catch_up()
+        return list(self._rules)
+
     def _catch_up(self) -> None:
         current = self._journal.current
         if current != self._branch:
             self._branch, self._seq = current, 0
-            self._memories, self._state, self._grants = {}, {}, []
+            self._memories, self._state, self._grants, self._rules = {}, {}, [], []
         if self._seq < self._journal.last_seq:
             last = self._journal.last_seq
             for entry in self._journal.entries(kinds=_KINDS, after=self._seq):
@@ -79,6 +87,12 @@ class Projection:
             state.update(event.values)
             for key in [key for key, value in event.values.items() if value is None]:
                 state.pop(key)
+        else:
+            self._apply_permission(event)
+
+    def _apply_permission(self, event: Event) -> None:
+        if isinstance(event, RuleSet):
+            self._rules.append(event.rule)
         elif isinstance(event, GrantGiven):
             self._grants.append(event.grant)
         elif isinstance(event, GrantEnded) and event.grant in self._grants:

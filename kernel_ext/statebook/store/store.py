@@ -104,9 +104,9 @@ class Store:
         rows = self.database.rows("SELECT text FROM draft WHERE run = ? AND step = ? ORDER BY part", [run, step])
         return "".join(text for (text,) in rows)
 
-    def settle(self) -> None:
-        """At a run's end: drop drafts that finished steps have made superfluous, fold the log into the file."""
-        self.database.write("DELETE FROM draft")
+    def settle(self, run: int) -> None:
+        """At a run's end: drop its drafts, which its steps have made superfluous, and fold the log into the file."""
+        self.database.write("DELETE FROM draft WHERE run = ?", [run])
         self.database.fold()
 
     def close(self) -> None:

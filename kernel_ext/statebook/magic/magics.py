@@ -1,0 +1,191 @@
+"""%%agent and %agent: from a cell's text to a session's run, and back to the cell."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace as Flags
+from collections.abc import Sequence
+from typing import Any
+
+from IPython.core.magic import no_var_expand
+from traitlets import Float, Integer, List, Unicode
+from traitlets.config import Configurable
+
+from statebook.config import Settings
+from statebook.errors import RunInterrupted, UsageError
+from statebook.ids import checkpoint_name, run_name
+from statebook.protocol.calls import AgentCall, Limits
+from statebook.session.identity import Notebook, identify
+from statebook.session.registry import Registry
+from statebook.session.session import Session
+from statebook.session.toolset import Surfaces
+from statebook.state.namespace import Namespace
+from statebook.tools.base import Tool
+from statebook.ui.ask import choose_asker
+from statebook.ui.sheet import note
+from statebook.ui.sinks import choose_sink
+
+from .bridge import Bridge
+from .commands import Commands
+from .grammar import HelpAsked, parse_cell_line, parse_line
+from .prompt import complete
+from .surroundings import cell_id, look_around
+
+
+class Statebook(Configurable):
+    """The extension's state in one shell; settings by ``%config Statebook``."""
+
+    model = Unicode("", help="provider:model; empty: a configured provider, else offline:").tag(config=True)
+    sources = List(Unicode(), [], help="folders and files to cite; empty: the notebook's folder").tag(config=True)
+    max_steps = Integer(50, allow_none=True, help="steps per run before it pauses").tag(config=True)
+    max_tokens = Integer(None, allow_none=True, help="tokens per run before it pauses").tag(config=True)
+    timeout = Float(None, allow_none=True, help="seconds of work per run before it pauses").tag(config=True)
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(parent=shell)
+        self.shell = shell
+        self.bridge = Bridge()
+        self.namespace = Namespace(shell, self.bridge.on_main_thread)
+        self.names: tuple[str, ...] = ()
+        surfaces = Surfaces(self.namespace, self.namespace.variables, self._user_tools)
+        self.registry = Registry(surfaces, tell=note)
+        self.commands = Commands(self)
+
+    # -- the magics ----------------------------------------------------------------------------------------------
+
+    def install(self, names: Sequence[str]) -> None:
+        """Register %agent and %%agent under these names."""
+        self.names = tuple(names)
+        self.shell.configurables.append(self)
+        for name in names:
+            self.shell.register_magic_function(self.run, "line_cell", name)
+
+    def remove(self) -> None:
+        """Unregister what is still ours."""
+        self.shell.configurables.remove(self)
+        for name in self.names:
+            for kind in ("line", "cell"):
+                if self.owns(name, kind):
+                    del self.shell.magics_manager.magics[kind][name]
+
+    def owns(self, name: str, kind: str = "cell") -> bool:
+        """Whether the magic of that name is (still) this one."""
+        found = self.shell.magics_manager.magics[kind].get(name)
+        return getattr(found, "__self__", None) is self
+
+    @no_var_expand
+    def run(self, line: str, cell: str | None = None) -> Any:
+        """Ask the notebook's agent (%%agent), or look into its session and steer it (%agent)."""
+        try:
+            if cell is not None:
+                flags = parse_cell_line(line)
+                return self.bridge.blocking(lambda: self._ask(flags, cell))
+            flags = parse_line(line)
+            if flags.command == "resume":
+                return self.bridge.blocking(lambda: self._resume(flags))
+            return self.commands.do(flags)
+        except HelpAsked as asked:
+            print(asked.text)  # noqa: T201 - what a person asked for with --help
+
+    async def run_awaited(self, line: str, cell: str) -> None:
+        """%%agent inside an async cell."""
+        try:
+            await self.bridge.awaited(self._ask(parse_cell_line(line), cell))
+        except HelpAsked as asked:
+            print(asked.text)  # noqa: T201 - what a person asked for with --help
+
+    async def resume_awaited(self, line: str) -> None:
+        """%agent resume inside an async cell."""
+        try:
+            await self.bridge.awaited(self._resume(parse_line(line)))
+        except HelpAsked as asked:
+            print(asked.text)  # noqa: T201 - what a person asked for with --help
+
+    # -- one cell ------------------------------------------------------------------------------------------------
+
+    async def _ask(self, flags: Flags, cell: str) -> None:
+        if not cell.strip():
+            raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
+        session = self.session(cell)
+        call = self.call(flags, cell, session)
+        sink = choose_sink(self.shell, session.passage_texts, verbose=flags.verbose, stream=not flags.no_stream)
+        asker = choose_asker(self.shell, self.bridge.on_main_thread)
+        try:
+            run = await session.execute(call, sink, asker)
+        except asyncio.CancelledError:
+            raise stopped(session) from None
+        if flags.out:
+            self.shell.user_ns[flags.out] = run.answer
+
+    async def _resume(self, flags: Flags) -> None:
+        session = self.session()
+        number = self.commands.to_resume(flags).number
+        limits = Limits(flags.max_steps, flags.max_tokens, flags.timeout)
+        sink = choose_sink(self.shell, session.passage_texts, verbose=flags.verbose)
+        asker = choose_asker(self.shell, self.bridge.on_main_thread)
+        try:
+            await session.resume(number, limits, sink, asker, flags.model)
+        except asyncio.CancelledError:
+            raise stopped(session) from None
+
+    def call(self, flags: Flags, cell: str, session: Session) -> AgentCall:
+        """The frozen call of a cell. Raises PromptError, UsageError."""
+        prompt, attachments = complete(cell, self._evaluate, self.namespace.variables(), session.toolset.workspace)
+        return AgentCall(
+            prompt=prompt,
+            source=cell,
+            cell_id=cell_id(self.shell),
+            model=flags.model,
+            temperature=flags.temperature,
+            attachments=attachments,
+            limits=Limits(flags.max_steps, flags.max_tokens, flags.timeout),
+            tools=flags.tools,
+            fresh=flags.fresh,
+            branch=flags.branch,
+            label=flags.label,
+        )
+
+    # -- what the parts need of each other -----------------------------------------------------------------------
+
+    def session(self, cell: str = "") -> Session:
+        """The current session, opened on first use. Raises StoreError subclasses."""
+        return self.registry.ensure(self.settings(), lambda: self.notebook(cell))
+
+    def notebook(self, cell: str = "") -> Notebook:
+        """The notebook this kernel belongs to, as far as it can be seen."""
+        return identify(look_around(self.shell, cell), self.settings())
+
+    def settings(self) -> Settings:
+        """Defaults, the environment, then what ``%config`` says."""
+        base = Settings().with_environment()
+        return Settings(
+            model=self.model or base.model,
+            sources=tuple(self.sources) or base.sources,
+            max_steps=self.max_steps,
+            max_tokens=self.max_tokens,
+            timeout=self.timeout,
+            store=base.store,
+            notebook=base.notebook,
+        )
+
+    def _evaluate(self, expression: str) -> object:
+        return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # noqa: S307 - the user's own expression
+
+    def _user_tools(self) -> list[Tool]:
+        from statebook.tools.function.decorator import FunctionTool
+
+        found = {
+            value.spec.name: value for value in self.namespace.variables().values() if isinstance(value, FunctionTool)
+        }
+        return list(found.values())
+
+
+def stopped(session: Session) -> RunInterrupted:
+    """What a stopped cell raises: one line that says what was kept and how to go on."""
+    run = session.last_run()
+    if run is None:
+        return RunInterrupted("Stopped before the run began.")
+    return RunInterrupted(
+        f"{run_name(run.number)} was stopped; its {run.steps} finished steps and the text so far are kept"
+        f" ({checkpoint_name(run.checkpoint)}). Run the cell again to go on, or with --fresh to start over."
+    )

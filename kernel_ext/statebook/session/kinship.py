@@ -1,0 +1,108 @@
+"""Renamed or copied? A store goes with its notebook, and two notebooks never share one.
+
+A notebook is known by its cells: the pairs of cell id and source, of cells long enough to be its own. The store keeps
+them. Half of them found again in another notebook means kin: a rename when the old file is gone, else a copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from statebook.errors import StoreError
+from statebook.ids import new_session_id
+from statebook.protocol.events import NotebookMoved
+from statebook.store.journal import Place
+from statebook.store.store import Store
+
+from .identity import Notebook, cells_of
+
+_OWN = 24
+"""Characters from which a cell counts as a notebook's own (``%load_ext statebook`` does not)."""
+
+_MOST = 20
+"""Stores in a folder that are looked into for kin."""
+
+
+def fingerprint(notebook: Path) -> list[str]:
+    """What a notebook is known by: one short hash per cell of its own."""
+    cells = [(cell, source.strip()) for cell, source in cells_of(notebook)]
+    own = [f"{cell}\n{source}" for cell, source in cells if len(source) >= _OWN and not source.startswith("%load_ext")]
+    return sorted({hashlib.blake2b(text.encode(), digest_size=6).hexdigest() for text in own})
+
+
+def remember(store: Store, notebook: Notebook) -> None:
+    """Keep in the store which notebook it belongs to."""
+    store.set_meta(notebook=str(notebook.path), cells=json.dumps(fingerprint(notebook.path)))
+
+
+def claim(notebook: Notebook) -> str:
+    """Before the store is opened for the first time: take over the store of a renamed notebook.
+
+    Returns what a person should know, or "". Files are moved only when the old notebook is gone and nobody holds its
+    store.
+    """
+    if notebook.store.exists() or not notebook.path.exists():
+        return ""
+    kin = _kin(notebook)
+    gone = [(path, old) for path, old in kin if not old.exists()]
+    if len(gone) == 1:
+        path, old = gone[0]
+        move(path, notebook.store)
+        return f"{old.name} was renamed to {notebook.path.name}; its session came with it."
+    if kin:
+        path, old = kin[0]
+        return (
+            f"{notebook.path.name} looks like a copy of {old.name}, whose session stays with it; this one starts empty."
+            f" To go on with that session instead: %agent open {path.name}"
+        )
+    return ""
+
+
+def settle(store: Store, notebook: Notebook) -> str:
+    """After opening: was the store moved or copied together with its notebook? Returns what a person should know."""
+    recorded = store.get_meta("notebook")
+    remember(store, notebook)
+    if not recorded or recorded == str(notebook.path):
+        return ""
+    old = Path(recorded)
+    if old.exists() and old.parent.joinpath(f"{old.stem}.statebook.duckdb").exists():
+        store.set_meta(session=new_session_id())
+        store.commit([(Place(), NotebookMoved(recorded, str(notebook.path), "copy"))])
+        return f"This session is a copy of {old.name}'s; from here on the two go separate ways."
+    store.commit([(Place(), NotebookMoved(recorded, str(notebook.path), "rename"))])
+    return "" if old.name == notebook.path.name else f"{old.name} is now {notebook.path.name}; its session goes on."
+
+
+def move(store: Path, target: Path) -> None:
+    """Move a closed store, its log and its objects to another name."""
+    stem, new = store.name.removesuffix(".duckdb"), target.name.removesuffix(".duckdb")
+    for name, other in (
+        (f"{stem}.objects", f"{new}.objects"),
+        (f"{store.name}.wal", f"{target.name}.wal"),
+        (store.name, target.name),
+    ):
+        if store.with_name(name).exists():
+            shutil.move(store.with_name(name), target.with_name(other))
+
+
+def _kin(notebook: Notebook) -> list[tuple[Path, Path]]:
+    """(store, its notebook) of stores in the folder whose cells this notebook shares."""
+    mine = set(fingerprint(notebook.path))
+    found = []
+    for path in sorted(notebook.store.parent.glob("*.statebook.duckdb"))[:_MOST]:
+        try:
+            store = Store(path, read_only=True)
+        except StoreError:
+            continue  # held, damaged or foreign: not ours to judge
+        try:
+            theirs, old = store.get_meta("cells"), store.get_meta("notebook")
+        finally:
+            store.close()
+        shared = mine & set(json.loads(theirs or "[]"))
+        smaller = min(len(mine), len(json.loads(theirs or "[]")))
+        if old and shared and len(shared) * 2 >= smaller:
+            found.append((path, Path(old)))
+    return found

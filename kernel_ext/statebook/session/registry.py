@@ -1,0 +1,85 @@
+"""The sessions a kernel has open: one per store, and which of them is current."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from statebook.config import Settings, store_path
+from statebook.store.store import Store
+
+from .identity import Notebook
+from .kinship import claim, settle
+from .session import Session
+from .toolset import Surfaces
+
+
+class Registry:
+    """Opens sessions on first use and keeps them until the kernel ends.
+
+    ``surfaces`` is what sessions are given of the kernel; ``tell`` shows a person one line, such as that a notebook
+    was renamed or that a dead kernel left a run open.
+    """
+
+    def __init__(self, surfaces: Surfaces, tell: Callable[[str], None]) -> None:
+        self._surfaces = surfaces
+        self._tell = tell
+        self._open: dict[Path, Session] = {}
+        self.current: Session | None = None
+
+    def ensure(self, settings: Settings, find: Callable[[], Notebook]) -> Session:
+        """The current session; on first use that of the notebook that ``find`` gives. Raises StoreError subclasses."""
+        if self.current is None:
+            notebook = find()
+            self.current = self.open(notebook, settings)
+            if not notebook.certain:
+                self._tell(
+                    f"This kernel does not tell its notebook: the session is {notebook.store}."
+                    " Name it yourself with `%agent open PATH`."
+                )
+        return self.current
+
+    def open(self, notebook: Notebook, settings: Settings) -> Session:
+        """Open a notebook's session and make it current. Raises StoreError subclasses; the current one stays then."""
+        session = self._open.get(notebook.store)
+        if session is None:
+            notices = [claim(notebook)]
+            store = Store(notebook.store)
+            try:
+                notices.append(settle(store, notebook))
+                session = Session(store, notebook, settings, self._surfaces)
+            except BaseException:
+                store.close()
+                raise
+            self._open[notebook.store] = session
+            for notice in [*notices, *_left_open(session)]:
+                if notice:
+                    self._tell(notice)
+        self.current = session
+        return session
+
+    def close(self) -> None:
+        """Close every session; the next use opens anew."""
+        for session in self._open.values():
+            session.close()
+        self._open.clear()
+        self.current = None
+
+
+def named(text: str, folder: Path) -> Notebook:
+    """The notebook or store that a person names: ``notes.ipynb``, ``notes.statebook.duckdb`` or just ``notes``."""
+    path = (folder / Path(text).expanduser()).absolute()
+    if path.suffix == ".duckdb":
+        stem = path.name.removesuffix(".duckdb").removesuffix(".statebook")
+        return Notebook(path.with_name(f"{stem}.ipynb"), path, "named by the person")
+    if path.suffix != ".ipynb":
+        path = path.with_name(f"{path.name}.ipynb")
+    return Notebook(path, store_path(path), "named by the person")
+
+
+def _left_open(session: Session) -> list[str]:
+    return [
+        f"r{run.number} was left open by a kernel that died, after {run.steps} finished step{'s' * (run.steps != 1)}:"
+        f" `%agent resume r{run.number}` goes on, and so does running its cell again."
+        for run in session.open_runs()
+    ]

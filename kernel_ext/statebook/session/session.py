@@ -1,0 +1,270 @@
+"""One notebook's agent life: its store, its runs, and the decision what a cell's execution means."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from statebook import __version__
+from statebook.config import Settings
+from statebook.context.window import Window
+from statebook.errors import RunFailed, RunPaused, UsageError
+from statebook.ids import run_name
+from statebook.model.base import Model
+from statebook.model.registry import default_name, resolve
+from statebook.protocol.calls import AgentCall, Limits
+from statebook.protocol.events import RunStarted, SessionOpened
+from statebook.protocol.passages import Passage
+from statebook.protocol.runs import Run
+from statebook.run.asking import window_of
+from statebook.run.environment import Environment
+from statebook.run.limits import merged
+from statebook.run.loop import drive, resume
+from statebook.run.seams import Asker, Silent, Sink
+from statebook.store.journal import Place
+from statebook.store.store import Store
+
+from .identity import Notebook, cells_of
+from .kinship import remember
+from .permissions import Permissions
+from .replay import Claims, key_of
+from .toolset import Surfaces, Toolset
+
+_FINISHED = ("done",)
+
+
+class Session:
+    """An open session. One run at a time; every method may raise StoreError subclasses."""
+
+    def __init__(self, store: Store, notebook: Notebook, settings: Settings, surfaces: Surfaces) -> None:
+        self.store = store
+        self.notebook = notebook
+        self.settings = settings
+        self.toolset = Toolset(store, notebook, settings, surfaces)
+        self.permissions = Permissions(store)
+        self.models: dict[str, Model] = {}
+        self._claims = Claims()
+        self._runs: dict[int, Run] = {}
+        self._active: int = 0
+        opened = SessionOpened(str(notebook.path), notebook.how, os.getpid(), __version__)
+        store.commit([(Place(), opened)])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.store.close()
+
+    # -- one cell ------------------------------------------------------------------------------------------------
+
+    async def execute(self, call: AgentCall, sink: Sink, asker: Asker) -> Run:
+        """Do what executing this cell means, and return its run when it is done.
+
+        Finished before: drawn again from the journal, for nothing. Begun before: gone on with. Else, or with
+        ``fresh``: a new run. Raises UsageError (another run is active, unknown names), RunFailed, RunPaused,
+        asyncio.CancelledError (stopped; recorded).
+        """
+        self._check_free()
+        if not call.prompt.strip():
+            raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
+        model = self.model(call.model)
+        self.toolset.select(call.tools)
+        if call.branch and not call.fresh:
+            self._go_to(call.branch)
+        found = self._recorded(call, model)
+        if found is not None and call.fresh:
+            self._fork_before(found, call.branch)
+        elif found is not None:
+            self._claims.claim(found.number, call.cell_id)
+            if found.status in _FINISHED:
+                return self._replay(found, sink)
+            return await self._go_on(found, call.limits, model, sink, asker)
+        elif call.fresh and call.branch:
+            self._go_to(call.branch)
+        run = self._start(call, model)
+        self._claims.claim(run.number, call.cell_id)
+        return await self._drive(run, model, sink, asker)
+
+    async def resume(self, number: int, limits: Limits, sink: Sink, asker: Asker, model: str = "") -> Run:
+        """Go on with a run that has no answer yet. UsageError when it has one, or there is no such run."""
+        self._check_free()
+        run = self.run(number)
+        if run.status in _FINISHED:
+            raise UsageError(f"{run_name(number)} has its answer.", f"`%agent show {run_name(number)}` draws it again.")
+        return await self._go_on(run, limits, self.model(model or run.started.model), sink, asker)
+
+    def preview(self, call: AgentCall) -> Window:
+        """What the model would be sent for this cell, without sending or recording anything."""
+        model = self.model(call.model)
+        run = self._unrecorded(call, model)
+        return window_of(run, self._environment(run, model, Silent(), Silent()))
+
+    # -- what there is -------------------------------------------------------------------------------------------
+
+    def run(self, number: int) -> Run:
+        """A run by number. UsageError when there is none."""
+        if number not in self._runs:
+            self._runs[number] = self.store.run(number)
+        return self._runs[number]
+
+    def open_runs(self) -> list[Run]:
+        """Runs that a dead kernel left open."""
+        return [self.run(number) for number in self.store.open_runs() if number != self._active]
+
+    def last_run(self) -> Run | None:
+        """The newest run on the current branch."""
+        numbers = self.store.run_numbers()
+        return self.run(numbers[-1]) if numbers else None
+
+    def model(self, name: str = "") -> Model:
+        """The model of that name, or the default. UsageError and UnknownName for names that can't be resolved."""
+        wanted = name or self.settings.model or default_name()[0]
+        if wanted not in self.models:
+            self.models[wanted] = resolve(wanted)
+        return self.models[wanted]
+
+    def use(self, model: Model) -> None:
+        """Make a model object the default of this session."""
+        self.models[model.name] = model
+        self.settings = replace(self.settings, model=model.name)
+
+    def passage_texts(self, passages: Sequence[Passage]) -> Mapping[str, str]:
+        """The texts of cited passages by mark; a passage that is gone is left out."""
+        found = {passage.mark: self.store.documents.passage(passage.mark) for passage in passages}
+        return {mark: passage.text for mark, passage in found.items() if passage is not None}
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _check_free(self) -> None:
+        if self._active:
+            raise UsageError(
+                f"{run_name(self._active)} is still running in this session.", "Wait for it, or stop it first."
+            )
+
+    def _recorded(self, call: AgentCall, model: Model) -> Run | None:
+        runs = self.store.runs_with_key(key_of(call, model.name))
+        present = {cell for cell, _ in cells_of(self.notebook.path)} if runs and call.cell_id else set()
+        number = self._claims.find(runs, call.cell_id, present)
+        return self.run(number) if number else None
+
+    def _go_to(self, name: str) -> None:
+        journal = self.store.journal
+        branch = journal.find_branch(name)
+        if branch is not None:
+            journal.switch(branch)
+        else:
+            journal.start_branch(
+                name, journal.last_seq, checkpoint=journal.head_checkpoint(), why="asked for with --branch"
+            )
+
+    def _fork_before(self, run: Run, name: str) -> None:
+        """Leave the line just before ``run`` began, so that what is asked anew sees what it saw."""
+        journal = self.store.journal
+        first = journal.entries_of_run(run.number)[0].seq
+        stem = journal.branch.name.rpartition("-")[0] if journal.branch.name[-1:].isdigit() else ""
+        journal.start_branch(
+            name or journal.free_name(stem or journal.branch.name),
+            first - 1,
+            checkpoint=journal.checkpoint_at(first - 1),
+            why=f"--fresh: asks again what {run_name(run.number)} answered",
+        )
+
+    def _start(self, call: AgentCall, model: Model) -> Run:
+        number = self.store.journal.next_run()
+        entries = self.store.commit([(Place(number), self._started(call, model))])
+        run = Run.fold(entries)
+        self._runs[number] = run
+        return run
+
+    def _started(self, call: AgentCall, model: Model) -> RunStarted:
+        return RunStarted(
+            prompt=call.prompt,
+            source=call.source,
+            cell_id=call.cell_id,
+            key=key_of(call, model.name),
+            model=model.name,
+            limits=merged(self._default_limits(), call.limits),
+            attachments=call.attachments,
+            recalled=self.toolset.recall(call.prompt),
+            tools=tuple(spec.name for spec in self.toolset.select(call.tools).specs()),
+            temperature=call.temperature,
+            label=call.label,
+        )
+
+    def _unrecorded(self, call: AgentCall, model: Model) -> Run:
+        from datetime import UTC, datetime
+
+        number = self.store.journal.next_run()
+        now = datetime.now(UTC).replace(tzinfo=None)
+        return Run(number, self.store.journal.current, now, self._started(call, model))
+
+    def _default_limits(self) -> Limits:
+        return Limits(self.settings.max_steps, self.settings.max_tokens, self.settings.timeout)
+
+    def _replay(self, run: Run, sink: Sink) -> Run:
+        later = [number for number in self.store.run_numbers() if number > run.number]
+        shown = replace(run, replayed=True, notes=_replay_notes(later))
+        sink.close(shown)
+        return shown
+
+    async def _go_on(self, run: Run, limits: Limits, model: Model, sink: Sink, asker: Asker) -> Run:
+        if run.branch != self.store.journal.current:
+            self.store.journal.switch(self.store.journal.branches[run.branch])
+        resume(run, self._environment(run, model, sink, asker), merged(run.started.limits, limits))
+        return await self._drive(run, model, sink, asker)
+
+    async def _drive(self, run: Run, model: Model, sink: Sink, asker: Asker) -> Run:
+        env = self._environment(run, model, sink, asker)
+        self._active = run.number
+        try:
+            await drive(run, env)
+        except asyncio.CancelledError:
+            self._runs.pop(run.number, None)
+            sink.close(run)
+            raise
+        except BaseException:
+            # what could not be recorded must not be believed: read the run again from the file next time
+            self._runs.pop(run.number, None)
+            raise
+        finally:
+            self._active = 0
+        remember(self.store, self.notebook)
+        sink.close(run)
+        return _answered(run)
+
+    def _environment(self, run: Run, model: Model, sink: Sink, asker: Asker) -> Environment:
+        names: Iterable[str] | None = run.started.tools or None
+        earlier = [number for number in self.store.run_numbers(run.branch) if number < run.number]
+        return Environment(
+            store=self.store,
+            model=model,
+            tools=self.toolset.available(names),
+            policy=self.permissions.policy,
+            sink=sink,
+            asker=asker,
+            load=self.run,
+            earlier=earlier,
+            find_passage=self.store.documents.passage,
+        )
+
+
+def _answered(run: Run) -> Run:
+    """The run, when it has its answer. Raises RunPaused or RunFailed when it has not."""
+    if run.status == "paused" and run.pause is not None:
+        raise RunPaused(
+            f"{run_name(run.number)} is paused: {run.pause.detail}.",
+            f"Go on with `%agent resume {run_name(run.number)}`.",
+        )
+    if run.status == "failed":
+        raise RunFailed(
+            f"{run_name(run.number)} got no answer: {run.error}",
+            "Run the cell again to go on from the last finished step.",
+        )
+    return run
+
+
+def _replay_notes(later: Sequence[int]) -> list[str]:
+    if not later:
+        return []
+    newest = run_name(later[-1])
+    return [f"Recorded before {len(later)} newer run{'s' * (len(later) > 1)} (up to {newest}); --fresh asks again."]
