@@ -10,7 +10,7 @@ from statebook.ids import checkpoint_name, run_name
 from statebook.protocol.approvals import Choice
 from statebook.protocol.events import PauseReason
 from statebook.protocol.messages import ResultStatus, ToolCall
-from statebook.protocol.runs import CallRecord, Run
+from statebook.protocol.runs import CallRecord, ModelRecord, Run
 
 from .escape import one_line, visible
 
@@ -43,6 +43,7 @@ _PAUSES: dict[PauseReason, str] = {
     "seconds": "has reached its limit of time",
 }
 
+_STOPS = {"interrupt": "stopped by you", "kernel_died": "its kernel died", "timeout": "out of time"}
 _MINUTE = 60
 _THOUSAND = 1000
 
@@ -72,13 +73,17 @@ def ending(run: Run) -> Ending | None:
 
 
 def _waiting(run: Run) -> str:
+    """The call that waits for a person, whole enough to decide on, and what the pause says."""
     detail = visible(run.pause.detail) if run.pause else ""
-    if run.pause and run.pause.reason in ("approval", "in_doubt"):
-        open_calls = [call for call in run.calls if call.result is None and (call.asked or call.in_doubt)]
-        if open_calls and open_calls[0].call.name not in detail:
-            call = open_calls[0]
-            detail = ": ".join(part for part in (called(call.call), detail or visible(call.asked)) if part)
-    return detail
+    if run.pause is None or run.pause.reason not in ("approval", "in_doubt"):
+        return detail
+    calls = [call for call in run.calls if call.result is None and (call.asked or call.in_doubt)]
+    return "\n".join(part for part in (called(calls[0].call, 300) if calls else "", detail) if part)
+
+
+def model_stop(model: ModelRecord) -> str:
+    """Why a model step has no answer, in words."""
+    return _STOPS.get(model.error, visible(model.error))
 
 
 def pretty_arguments(call: ToolCall) -> str:
@@ -144,7 +149,8 @@ def footer(run: Run) -> str:
     usage = run.usage
     cached = f" ({amount(usage.cached)} cached)" if usage.cached else ""
     tokens = f"{amount(usage.input)} in{cached} / {amount(usage.output)} out" if usage.total else "0 tokens"
-    parts = [duration(run.worked), tokens, f"{run.steps} step{'' if run.steps == 1 else 's'}"]
+    parts = [duration(run.worked)] if run.worked else []
+    parts += [tokens, f"{run.steps} step{'' if run.steps == 1 else 's'}"]
     if run.checkpoint:
         parts.append(checkpoint_name(run.checkpoint))
     return " · ".join(parts)

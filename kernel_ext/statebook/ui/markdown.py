@@ -99,6 +99,8 @@ def _citation(state: StateInline, silent: bool) -> bool:
     if not found:
         return False
     if not silent:
+        # the raised mark stands at the word it belongs to
+        state.pending = state.pending.rstrip(" ")
         state.push("citation", "", 0).content = found[0]
     state.pos = found.end()
     return True

@@ -152,7 +152,7 @@ def _ending(run: Run) -> str:
     end = ending(run)
     if end is None:
         return ""
-    detail = f"<p>{words(clip(end.detail, 1000))}</p>" if end.detail else ""
+    detail = "".join(f"<p>{words(line)}</p>" for line in clip(end.detail, 1000).splitlines())
     go_on = f"<p>To go on, run <code>{code(end.command)}</code></p>"
     kind = "sb-card sb-failed" if run.status == "failed" else "sb-card"
     return f'<div class="{kind}"><p><strong>{words(end.headline)}</strong></p>{detail}{go_on}</div>\n'

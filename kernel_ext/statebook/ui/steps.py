@@ -8,7 +8,7 @@ from statebook.protocol.messages import Reasoning
 from statebook.protocol.runs import CallRecord, ModelRecord, Run
 
 from .escape import clip, code, one_line, words
-from .lines import DECISIONS, arguments_line, call_state, duration, pretty_arguments
+from .lines import DECISIONS, arguments_line, call_state, duration, model_stop, pretty_arguments
 
 ARGUMENTS = 4000
 """Most characters of one call's arguments in an output."""
@@ -70,7 +70,7 @@ def _model_rows(run: Run, model: ModelRecord, *, last: bool) -> list[str]:
     if model.text.strip() and not last:
         rows.append(f"<div>{words(one_line(model.text, 300))}</div>")
     if model.error and not last:
-        rows.append(f'<div class="sb-bad">✗ {words(one_line(model.error, 300))}</div>')
+        rows.append(f'<div class="sb-bad">✗ {words(one_line(model_stop(model), 300))}</div>')
     rows += [_call(call, run) for call in model.calls]
     return rows
 

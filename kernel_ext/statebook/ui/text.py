@@ -8,7 +8,7 @@ from statebook.ids import run_name
 from statebook.protocol.runs import CallRecord, ModelRecord, Run
 
 from .escape import clip, one_line, visible
-from .lines import activity, call_state, called, duration, ending, footer
+from .lines import activity, call_state, called, duration, ending, footer, model_stop
 from .markdown import replace_citations
 from .render import Citations
 
@@ -67,8 +67,8 @@ def ending_text(run: Run) -> str:
     end = ending(run)
     if end is None:
         return ""
-    detail = f": {clip(end.detail, 1000)}" if end.detail else ""
-    return f"{end.headline}{detail}\nTo go on: {end.command}"
+    detail = f"{clip(end.detail, 1000)}\n" if end.detail else ""
+    return f"{end.headline}\n{detail}To go on: {end.command}"
 
 
 def step_lines(run: Run) -> list[str]:
@@ -90,7 +90,7 @@ def model_line(run: Run, model: ModelRecord) -> str:
     """``r3.1 openai:gpt-5 → 2 calls ✓ 1.2s``."""
     head = f"{run_name(run.number)}.{model.step} {one_line(model.model, 60)}"
     if model.message is None:
-        return f"{head} ✗ {one_line(model.error, 200)}"
+        return f"{head} ✗ {one_line(model_stop(model), 200)}"
     count = len(model.calls)
     what = f"{count} call{'' if count == 1 else 's'}" if count else "answer"
     return f"{head} → {what} ✓ {duration(model.seconds)}"

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from statebook.protocol.events import RunEnded, RunPaused
+from statebook.protocol.models import Usage
+from statebook.protocol.passages import Passage
+from statebook.ui.lines import amount, duration, footer
+from statebook.ui.render import LIVE, run_html
+from statebook.ui.steps import ARGUMENTS
+from statebook.ui.text import run_text
+from ui_samples import (
+    ANSWER,
+    DURABLE,
+    SAVER,
+    Journal,
+    call,
+    done,
+    failed,
+    interrupted,
+    paused,
+    research,
+    soup_of,
+    texts,
+)
+
+HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> [a](javascript:x) \x1b[31m \u202e $a$ \\(b\\)'
+
+
+def stripped(html: str) -> str:
+    """What a strict viewer leaves: no style sheet, classes, styles, ids."""
+    page = soup_of(html)
+    for style in page.find_all("style"):
+        style.decompose()
+    for tag in page.find_all(True):
+        tag.attrs = {name: value for name, value in tag.attrs.items() if name in ("href", "title", "value")}
+    return re.sub(r"\s+", " ", page.get_text(" "))
+
+
+def test_marks_are_numbered_in_order_of_appearance_and_lead_to_their_passage():
+    page = soup_of(run_html(done(), texts))
+    marks = page.select(".sb-answer sup a")
+    assert [mark.text for mark in marks] == ["[1]", "[2]", "[1]", "[3]"]
+    assert "Durable execution, in brief (briefs/03-durable.md · lines 12-20)" in marks[0]["title"]
+    assert "A durable runtime records" in marks[0]["title"]
+    for mark in marks:
+        target = mark["href"].removeprefix("#")
+        assert page.find(id=target).name == "blockquote"
+        assert page.find(attrs={"data-jupyter-id": target})["value"] == mark.text.strip("[]")
+    assert [li["value"] for li in page.select(".sb-sources li")] == ["1", "2", "3"]
+
+
+def test_marks_nobody_has_shown_are_a_visible_warning():
+    warning = soup_of(run_html(done(), texts)).select_one(".sb-answer .sb-unknown")
+    assert warning.text == "[?]"
+    assert "S9.9" in warning["title"]
+    assert "[?]" in run_text(done())
+
+
+def test_ids_are_unique_and_differ_between_runs():
+    other = done()
+    other.number = 4
+    first, second = (soup_of(run_html(run, texts)) for run in (done(), other))
+    ids = [tag["id"] for tag in first.find_all(id=True)]
+    assert len(ids) == len(set(ids)) == 3
+    assert not set(ids) & {tag["id"] for tag in second.find_all(id=True)}
+    assert run_html(done(), texts) == run_html(done(), texts)
+
+
+def test_everything_foreign_is_escaped_everywhere():
+    passage = Passage(1, 1, HOSTILE, HOSTILE, HOSTILE, 0, 1)
+    wanted = call(1, HOSTILE, key=HOSTILE)
+    broken = replace(call(2, "x"), arguments=HOSTILE)
+    journal = Journal(prompt=HOSTILE).model(HOSTILE, [wanted, broken], thoughts=HOSTILE)
+    journal.ask(wanted, HOSTILE).decide(wanted, word=HOSTILE).intend(wanted).finish(wanted, HOSTILE, "ok", [passage])
+    journal.intend(broken).finish(broken, HOSTILE, "error").stopped(HOSTILE, HOSTILE).model(f"{HOSTILE} [S1.1] [S1.2]")
+    journal.add(RunEnded("failed", HOSTILE, (passage.reference(),), (f"S1.2{HOSTILE}",)))
+    run = journal.run()
+    run.notes.append(HOSTILE)
+    for html in (run_html(run, lambda _: {"S1.1": HOSTILE}), run_html(run, live=True, progress=HOSTILE)):
+        page = soup_of(html)
+        assert not page.find_all(["script", "img", "iframe", "svg"])
+        assert len(page.find_all("style")) == 1
+        for tag in page.find_all(True):
+            assert not [name for name in tag.attrs if name.startswith("on")]
+            assert not tag.get("href", "#").startswith("javascript")
+        assert "\x1b" not in html
+        assert "\u202e" not in html
+    assert "alert" in run_text(run, verbose=True)
+    assert "\x1b" not in run_text(run, verbose=True)
+
+
+def test_it_reads_well_without_style_classes_and_ids():
+    text = stripped(run_html(done(), texts))
+    for expected in (
+        "Agent runtimes lose work in three places",
+        "[1]",
+        "Sources",
+        "Durable execution, in brief",
+        "#12",
+    ):
+        assert expected in text
+    assert "{" not in text.partition("Agent runtimes")[0].partition("Arguments")[0], "no style sheet among the words"
+
+
+def test_a_call_unfolds_to_everything_about_it():
+    calls = soup_of(run_html(done(), texts)).select("details.sb-call")
+    assert [fold.summary.get_text(" ", strip=True).split()[1] for fold in calls] == [
+        "search_sources",
+        *["read_source"] * 3,
+        "remember",
+    ]
+    text = calls[-1].get_text(" ")
+    for expected in (
+        '"mark": "S4.2"',
+        "kept as memory 1",
+        "effect: write",
+        "asked because it writes",
+        "“good”",
+        "0.01s",
+    ):
+        assert expected in text
+
+
+def test_big_arguments_and_results_are_capped():
+    wanted = call(1, "python", code="x" * 50_000)
+    journal = Journal().model("", [wanted]).intend(wanted).finish(wanted, "y" * 50_000, "error").model("done")
+    html = run_html(journal.add(RunEnded("done")).run())
+    assert len(html) < 20_000
+    assert f"{50_000 - 2000:,} more characters" in html
+    assert html.count("x" * 100) <= ARGUMENTS // 100
+
+
+def test_a_live_view_stays_small_and_says_what_goes_on():
+    run = research().run()
+    run.draft = "word " * 40_000
+    html = run_html(run, texts, live=True, progress="page 3 of 9")
+    assert len(html) < LIVE * 1.5
+    assert "r3 · writing · page 3 of 9" in html
+    assert not soup_of(html).select(".sb-sources")
+
+
+def test_more_than_a_few_calls_are_folded_into_one_line_that_names_troubles():
+    wanted = [call(n, "fetch", url=f"https://example.org/{n}") for n in range(5)]
+    journal = Journal().model("", wanted)
+    for n, one in enumerate(wanted):
+        journal.intend(one).finish(one, "x", "error" if n == 2 else "ok")
+    group = soup_of(run_html(journal.model("so").add(RunEnded("done")).run())).select_one(".sb-group > summary")
+    assert group.text == "5 calls · fetch ×5 · 1 error"
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (paused(), ["r3 waits for your decision", "write_file path='report.md'", "%agent resume r3"]),
+        (failed(), ["r3 failed", "The server closed the connection.", "Agent runtimes lose", "%agent resume r3"]),
+        (interrupted(), ["r3 was interrupted", "nfinished", "lose work in **three", "%agent resume r3"]),
+    ],
+)
+def test_endings_say_what_happened_and_how_to_go_on(run, words):
+    for said in (stripped(run_html(run, texts)), run_text(run)):
+        for word in words:
+            assert word in said
+
+
+def test_a_call_in_doubt_is_named():
+    wanted = call(1, "send_mail", to="a@example.org")
+    run = Journal().model("", [wanted]).intend(wanted, "write").add(RunPaused("in_doubt", "")).run()
+    text = stripped(run_html(run))
+    assert "may or may not have happened" in text
+    assert "send_mail to='a@example.org'" in text
+    assert "in doubt" in text
+
+
+@pytest.mark.parametrize("reason", ["steps", "tokens", "seconds"])
+def test_limits_pause_calmly(reason):
+    run = Journal().model("so far").add(RunPaused(reason, "20 of 20")).run()
+    assert "has reached its limit" in run_text(run)
+    assert "20 of 20" in run_text(run)
+
+
+def test_footers():
+    run = done()
+    run.worked = 12.3
+    assert footer(run) == "12.3s · 60.0K in (50.8K cached) / 1.6K out · 9 steps · #12"
+    run.replayed = True
+    assert re.fullmatch(r"replayed from r3 · 0 tokens · recorded 2026-11-\d\d \d\d:\d\d", footer(run))
+    plain = Journal().model("Hello.", usage=Usage(900, 0, 45)).add(RunEnded("done")).run()
+    assert footer(plain) == "1.2s · 900 in / 45 out · 1 step"
+    offline = Journal().stopped("").add(RunEnded("interrupted")).run()
+    assert footer(offline) == "0 tokens · 0 steps"
+
+
+def test_quantities_are_short():
+    assert [duration(s) for s in (0, 0.014, 1, 59.4, 59.97, 125, 3725)] == [
+        *("0.00s", "0.01s", "1.0s", "59.4s", "1m 00s", "2m 05s", "1h 02m"),
+    ]
+    assert [amount(n) for n in (0, 999, 1000, 45_230, 999_940, 999_950, 2_000_000)] == [
+        *("0", "999", "1.0K", "45.2K", "999.9K", "1.0M", "2.0M"),
+    ]
+
+
+def test_text_twin_has_marks_sources_and_steps_only_when_wished():
+    text = run_text(done())
+    assert "in doubt [1]." in text
+    assert "content [2][1]." in text
+    assert "# [S3.7] is not a citation here" in text
+    assert f"[2] {SAVER.title} ({SAVER.path} · {SAVER.place})" in text
+    assert "r3.4" not in text
+    assert "r3.4 read_source source='briefs/03-durable.md' ✓ 0.01s" in run_text(done(), verbose=True)
+
+
+def test_saved_text_has_nothing_that_changes_between_executions():
+    fresh, slow = done(), done()
+    slow.worked, slow.replayed, slow.checkpoint = 99.0, True, 77
+    slow.notes.append("the store was slow")
+    assert run_text(fresh, volatile=False) == run_text(slow, volatile=False)
+    long = run_text(done(ANSWER * 30), volatile=False, limit=8000)
+    assert len(long) < 9000
+    assert "%agent show r3" in long
+
+
+def test_a_mark_from_an_earlier_run_is_numbered_once_the_session_knows_it():
+    earlier = replace(DURABLE, document=8, ordinal=1)
+    run = Journal().model("As said [S8.1].").add(RunEnded("done", "", (earlier,))).run()
+    assert "[1] Durable execution, in brief" in run_text(run)
+    assert "[?]" not in run_html(run)
