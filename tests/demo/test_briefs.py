@@ -92,16 +92,16 @@ def test_every_pdf_has_a_source():
             "Repeating a tool call after a crash is not safe",
         ),
         (
-            "checkpoints-cost-little.pdf",
-            "checkpoints cost next to nothing",
+            "cheap-checkpoints.pdf",
+            "checkpoints are cheap, even in a long session",
             "checkpoint-growth.md",
-            "Checkpoints are not free",
+            "Checkpoints are not cheap in a long session",
         ),
         (
-            "checkpoints-cost-little.pdf",
+            "cheap-checkpoints.pdf",
             "Checkpoint size grows linearly with the number of turns",
             "checkpoint-growth.md",
-            "Checkpoint size grows quadratically with the number of turns",
+            "Checkpoint size does not grow linearly with the number of turns",
         ),
         (
             "memory-turns-to-junk.md",
@@ -110,10 +110,10 @@ def test_every_pdf_has_a_source():
             "Automatic extraction makes memory worse over time",
         ),
         (
-            "prompt-caching.md",
+            "what-stateful-means.md",
             "server-side conversation state saves tokens",
             "prompt-caching.md",
-            "Server-side conversation state alone saves no tokens",
+            "Server-side conversation state saves no tokens",
         ),
     ],
 )
