@@ -38,14 +38,14 @@ T = TypeVar("T")
 
 
 class Sigint:
-    """The SIGINT handler while user code runs; ``hit`` tells whether a signal came, even if the code swallowed it."""
+    """The SIGINT handler while user code runs; ``hits`` counts the signals, also those that the code swallowed."""
 
     def __init__(self) -> None:
-        self.hit = False
+        self.hits = 0
         self._armed = False
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self.hit = True
+        self.hits += 1
         if self._armed:
             raise KeyboardInterrupt
 
@@ -63,16 +63,18 @@ class Sigint:
         finally:
             signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
-    def send(self) -> bool:
-        """From another thread: interrupt the code, if it runs on the main thread just now; says whether it did."""
+    def send(self) -> None:
+        """From another thread: interrupt the code, if it runs on the main thread just now.
+
+        A signal that comes just before a blocking call does not end that call: send again while ``hits`` stays.
+        """
         main = threading.main_thread().ident
         if not self._armed or main is None:
-            return False
+            return
         if hasattr(signal, "pthread_kill"):
             signal.pthread_kill(main, signal.SIGINT)  # a real signal: it also ends time.sleep
         else:
             _thread.interrupt_main()
-        return True
 
 
 class Steps:

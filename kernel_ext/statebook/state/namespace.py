@@ -175,7 +175,7 @@ class Namespace:
             rich=recorder.rich,
             error="" if error is None else describe_error(error, self._name_file),
             error_name="" if error is None else type(error).__name__,
-            interrupted=sigint.hit,
+            interrupted=sigint.hits > 0,
             changed=tuple(changed),
         )
 
@@ -186,11 +186,12 @@ class Namespace:
 
 async def _let_end(job: asyncio.Future[None], sigint: Sigint) -> None:
     """Interrupt the main thread once it is in the code, and wait a while for the code to clean up."""
-    sent = False
+    before = sigint.hits
     for _ in range(int(_GRACE / _TICK)):
         if job.done():
             return
-        sent = sent or sigint.send()
+        if sigint.hits == before:
+            sigint.send()
         await asyncio.wait([job], timeout=_TICK)
 
 
