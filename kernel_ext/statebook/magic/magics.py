@@ -149,7 +149,10 @@ class Statebook(Configurable):
 
     def session(self, cell: str = "") -> Session:
         """The current session, opened on first use. Raises StoreError subclasses."""
-        return self.registry.ensure(self.settings(), lambda: self.notebook(cell))
+        settings = self.settings()
+        session = self.registry.ensure(settings, lambda: self.notebook(cell))
+        session.configure(settings)
+        return session
 
     def notebook(self, cell: str = "") -> Notebook:
         """The notebook this kernel belongs to, as far as it can be seen."""

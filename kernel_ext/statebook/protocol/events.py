@@ -23,7 +23,7 @@ from .passages import Passage
 from .tools import Effect
 
 EndStatus = Literal["done", "failed", "interrupted"]
-PauseReason = Literal["approval", "in_doubt", "steps", "tokens", "seconds"]
+PauseReason = Literal["approval", "in_doubt", "tool", "steps", "tokens", "seconds"]
 
 
 @dataclass(frozen=True, slots=True)

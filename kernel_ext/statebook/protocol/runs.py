@@ -26,7 +26,7 @@ from .events import (
     ToolIntended,
 )
 from .messages import Message, ToolCall, ToolResult
-from .models import Usage
+from .models import StopReason, Usage
 from .passages import Passage
 from .tools import Effect
 
@@ -65,6 +65,7 @@ class ModelRecord:
     started: datetime
     digest: str = ""
     message: Message | None = None
+    stop: StopReason = "end"
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     partial: str = ""
@@ -159,6 +160,7 @@ class Run:
         self.draft = ""
         if isinstance(event, ModelAnswered):
             model.message, model.usage, model.seconds = event.message, event.usage, event.seconds
+            model.stop = event.stop
             model.calls = [CallRecord(step + n, call) for n, call in enumerate(event.message.calls, start=1)]
             self.last_step = max(self.last_step, step + len(model.calls))
             self.worked += event.seconds

@@ -29,7 +29,7 @@ from statebook.protocol.tools import ToolOutcome
 from statebook.tools.base import Tool, ToolContext
 
 from .environment import Environment, Paused
-from .limits import reached, seconds_left
+from .limits import reached, seconds_left, steps_left
 from .permission import Permission, permit
 
 _STOPPED = "[Stopped by the person while it ran; it may have been done in part.]"
@@ -46,7 +46,12 @@ async def act(run: Run, env: Environment) -> None:
         raise Paused(pause.reason, pause.detail)
     ready: list[tuple[CallRecord, Tool, dict[str, Any]]] = []
     waiting: Paused | None = None
-    for call in run.models[-1].open_calls:
+    calls = run.models[-1].open_calls
+    affordable = steps_left(run)
+    if affordable is not None and affordable < len(calls):
+        calls = calls[:affordable]
+        waiting = Paused("steps", f"the limit is {run.limits.steps} steps, and more calls are open")
+    for call in calls:
         try:
             permission = await permit(run, call, env)
         except Paused as paused:
@@ -130,9 +135,12 @@ async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, argume
         finish(run, env, call, outcome, time.monotonic() - began)
 
     try:
-        async with asyncio.timeout(seconds_left(run)):
+        async with asyncio.timeout(seconds_left(run)) as limit:
             outcome = await tool.call(arguments, context)
-    except TimeoutError:
+    except TimeoutError as error:
+        if not limit.expired():  # the tool's own
+            take(ToolOutcome(f"TimeoutError: {error}", "error"))
+            return
         take(ToolOutcome(_TIMED_OUT, "interrupted"))
         raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -142,7 +150,7 @@ async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, argume
         raise
     except StatebookError as error:
         take(ToolOutcome(str(error), "error"))
-    except Exception as error:  # noqa: BLE001 - a tool is someone else's code: whatever it raises, the model is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a tool is someone else's code: whatever it raises, the model is told
         take(ToolOutcome(f"{type(error).__name__}: {error}", "error"))
     else:
         take(outcome)

@@ -75,11 +75,14 @@ async def _ask_once(run: Run, env: Environment) -> None:
     stream = _Draft(run, env, step)
     began = time.monotonic()
     try:
-        async with asyncio.timeout(seconds_left(run)), stream.pulse():
+        async with asyncio.timeout(seconds_left(run)) as limit, stream.pulse():
             done = await _receive(env.model.stream(request), stream)
-    except TimeoutError:
+    except TimeoutError as error:
+        if not limit.expired():  # the provider's own
+            env.commit(run, [(step, ModelFailed(f"TimeoutError: {error}", retryable=True, partial=stream.text))])
+            raise ModelError("The model did not answer in time.", "Try again.", retryable=True) from error
         env.commit(run, [(step, ModelInterrupted(stream.text, "timeout"))])
-        raise Paused("seconds", f"the time limit of {run.limits.seconds:g} seconds was reached") from None
+        raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
     except asyncio.CancelledError:
         env.commit(run, [(step, ModelInterrupted(stream.text, "interrupt"))])
         raise

@@ -25,6 +25,11 @@ def reached(run: Run, *, ahead: int = 0) -> RunPaused | None:
     return None
 
 
+def steps_left(run: Run) -> int | None:
+    """Steps that may still be made under the step limit; None without one."""
+    return None if run.limits.steps is None else max(0, run.limits.steps - (run.steps - run.allowance.steps))
+
+
 def tokens_left(run: Run, ahead: int) -> int | None:
     """Tokens the next answer may take under the token limit; None without one."""
     if run.limits.tokens is None:

@@ -38,6 +38,9 @@ class Permission:
 
 async def permit(run: Run, call: CallRecord, env: Environment) -> Permission | ToolOutcome:
     """The permission, or the outcome of a call that is not made. Raises Paused where nobody can answer."""
+    if call.call.name not in env.tools and call.call.name in run.started.tools:
+        detail = f"the tool {call.call.name} is not defined in this kernel; run the cell that defines it first"
+        raise Paused("tool", detail)
     try:
         tool = env.tools.get(call.call.name)
         arguments = parse_arguments(call.call)
@@ -68,7 +71,7 @@ async def _approve(run: Run, call: CallRecord, env: Environment, wanted: Permiss
 
 async def _settle(run: Run, call: CallRecord, env: Environment, wanted: Permission) -> Permission | ToolOutcome:
     spec = wanted.tool.spec
-    if spec.effect != "write":
+    if (call.effect or spec.effect) != "write":  # as it was when the call was begun
         return wanted
     if call.settled is None:
         reason = "the kernel died during this call: it may or may not have happened"

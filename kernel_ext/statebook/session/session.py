@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from statebook import __version__
@@ -45,6 +45,7 @@ class Session:
         self.toolset = Toolset(store, notebook, settings, surfaces)
         self.permissions = Permissions(store)
         self.models: dict[str, Model] = {}
+        self._used = ""
         self._claims = Claims()
         self._runs: dict[int, Run] = {}
         self._active: int = 0
@@ -118,7 +119,7 @@ class Session:
 
     def model(self, name: str = "") -> Model:
         """The model of that name, or the default. UsageError and UnknownName for names that can't be resolved."""
-        wanted = name or self.settings.model or default_name()[0]
+        wanted = name or self._used or self.settings.model or default_name()[0]
         if wanted not in self.models:
             self.models[wanted] = resolve(wanted)
         return self.models[wanted]
@@ -126,7 +127,13 @@ class Session:
     def use(self, model: Model) -> None:
         """Make a model object the default of this session."""
         self.models[model.name] = model
-        self.settings = replace(self.settings, model=model.name)
+        self._used = model.name
+
+    def configure(self, settings: Settings) -> None:
+        """Take over settings that the person has changed since the session was opened. UsageError for a bad one."""
+        if settings.sources != self.settings.sources:
+            self.toolset.use_sources(settings.sources)
+        self.settings = settings
 
     def passage_texts(self, passages: Sequence[Passage]) -> Mapping[str, str]:
         """The texts of cited passages by mark; a passage that is gone is left out."""
@@ -233,12 +240,11 @@ class Session:
         return _answered(run)
 
     def _environment(self, run: Run, model: Model, sink: Sink, asker: Asker) -> Environment:
-        names: Iterable[str] | None = run.started.tools or None
         earlier = [number for number in self.store.run_numbers(run.branch) if number < run.number]
         return Environment(
             store=self.store,
             model=model,
-            tools=self.toolset.available(names),
+            tools=self.toolset.available(run.started.tools),
             policy=self.permissions.policy,
             sink=sink,
             asker=asker,

@@ -74,10 +74,10 @@ class Toolset:
         """The tools of these names, or all. UnknownName for one that does not exist."""
         return self.all() if names is None else self.all().select(names)
 
-    def available(self, names: Iterable[str] | None) -> Toolbox:
+    def available(self, names: Iterable[str]) -> Toolbox:
         """The tools of these names that exist now: a user's tool may be gone in a new kernel."""
         tools = self.all()
-        return tools if names is None else tools.select(name for name in names if name in tools)
+        return tools.select(name for name in names if name in tools)
 
     def recall(self, prompt: str) -> str:
         """Memories that bear on a prompt, one line each; "" when there are none."""

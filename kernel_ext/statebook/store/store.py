@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from statebook.errors import StoreReadOnly, UsageError
+from statebook.errors import StoreError, StoreReadOnly, UsageError
 from statebook.protocol.events import Entry, Event
 from statebook.protocol.runs import Run
 from statebook.protocol.tools import ArtifactData
@@ -106,8 +107,9 @@ class Store:
 
     def settle(self, run: int) -> None:
         """At a run's end: drop its drafts, which its steps have made superfluous, and fold the log into the file."""
-        self.database.write("DELETE FROM draft WHERE run = ?", [run])
-        self.database.fold()
+        with suppress(StoreError):  # all is committed; what could not be folded now is folded at the next run's end
+            self.database.write("DELETE FROM draft WHERE run = ?", [run])
+            self.database.fold()
 
     def close(self) -> None:
         """Fold and let go of the file."""
