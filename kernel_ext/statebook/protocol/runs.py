@@ -96,8 +96,9 @@ class Allowance:
 class Run:
     """One ``%%agent`` cell's run, folded from its entries in order.
 
-    ``first`` is the run with which the conversation that was last sent began. ``draft`` is text that is streaming in and not yet part of a finished step; ``replayed`` marks a run that was
-    drawn again from the journal; both belong to the moment and are not in the journal.
+    ``first`` is the run with which the conversation that was last sent began. ``draft`` is text that is streaming in
+    and not yet part of a finished step; ``replayed`` marks a run that was drawn again from the journal; both belong to
+    the moment and are not in the journal.
     """
 
     number: int
