@@ -108,6 +108,7 @@ class _Stream(io.TextIOBase):
     encoding = "utf-8"
 
     def write(self, text: str, /) -> int:
+        """Write to the recorder, or to the stream that was there before."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         recorder = self._recorder.current()
@@ -118,13 +119,16 @@ class _Stream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
+        """Flush the stream that was there before."""
         if self._recorder.current() is None and not self._original.closed:
             self._original.flush()
 
     def writable(self) -> bool:
+        """Always."""
         return True
 
     def fileno(self) -> int:
+        """The replaced stream's: what subprocesses write there is not captured."""
         return self._original.fileno()
 
     def __getattr__(self, name: str) -> Any:
