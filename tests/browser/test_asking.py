@@ -25,7 +25,7 @@ def test_a_call_is_allowed_by_the_card_with_a_word(open_notebook, screenshot):
     page = notebook.page
     notebook.start(0)
     card = page.locator(".sb-ask")
-    card.wait_for(timeout=20_000)
+    card.wait_for(timeout=30_000)
     page.wait_for_function("() => document.activeElement.classList.contains('sb-ask')", timeout=5_000)
     text = card.inner_text()
     assert "Allow write_file?" in text
@@ -55,7 +55,7 @@ def test_a_call_in_doubt_is_decided_by_keyboard(open_notebook, screenshot):
     notebook = open_notebook("doubt.ipynb", ASK.format(kind="in_doubt"))
     page = notebook.page
     notebook.start(0)
-    page.locator(".sb-ask").wait_for(timeout=20_000)
+    page.locator(".sb-ask").wait_for(timeout=30_000)
     page.wait_for_function("() => document.activeElement.classList.contains('sb-ask')", timeout=5_000)
     screenshot(page, "ask-in-doubt")
     for _ in range(4):  # the arguments, the word, two buttons
@@ -68,7 +68,7 @@ def test_the_stop_button_ends_the_question(open_notebook):
     notebook = open_notebook("stop.ipynb", ASK.format(kind="approval"))
     page = notebook.page
     notebook.start(0)
-    page.locator(".sb-ask").wait_for(timeout=20_000)
+    page.locator(".sb-ask").wait_for(timeout=30_000)
     notebook.command("notebook:interrupt-kernel")
     out = notebook.finished(0)
     assert "not answered" in out

@@ -14,8 +14,9 @@ from statebook.protocol.approvals import Answer, Question
 from .escape import code, one_line, visible
 from .lines import CHOICES, DECISIONS, called, pretty_arguments
 
-HANDSHAKE = 4.0
+HANDSHAKE = 8.0
 """Seconds within which the card must show signs of life; else the front end can't reach a running cell."""
+_HEARTBEAT = 0.2
 
 
 def question_title(question: Question) -> str:
@@ -79,8 +80,10 @@ async def ask_by_card(question: Question, handshake: float = HANDSHAKE) -> Answe
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(ready), handshake)
             reached = True
-        if reached:
-            answer = await decided
+        while reached and answer is None:
+            # the stop button is noticed only when the loop wakes, and nothing else may wake it while a person thinks
+            await asyncio.wait({decided}, timeout=_HEARTBEAT)
+            answer = decided.result() if decided.done() else None
     except asyncio.CancelledError:
         reached = True
         raise
