@@ -20,7 +20,7 @@ from .words import STOP, stem, subject, term_set, terms
 ENOUGH = 0.52
 """The coverage from which a sentence counts as an answer; below it we abstain (held by tests/model)."""
 
-_BROADLY, _TOUCHES = 0.6, 0.25
+_BROADLY, _NEARLY = 0.6, 0.35
 _BACKGROUND = 10  # passages assumed to exist that match nothing: those at hand were chosen because they match
 _MOST_TELLING = 2.0
 _HEADING, _TITLE, _NEIGHBOUR = 0.7, 0.6, 0.2
@@ -112,11 +112,14 @@ class Evidence:
         wanted = {stem(word): self.weight(stem(word)) for word in (*subject(question), *subject(extra))}
         total = sum(wanted.values())
         touched: set[str] = set()
+        nearest = 0.0
         for each in self.candidates:
             shared = wanted.keys() & each.terms
-            if sum(wanted[term] for term in shared) >= _TOUCHES * total:
-                touched |= shared
-        return sum(wanted[term] for term in touched) * 0.6 ** self._strangers(question) >= _BROADLY * total > 0
+            share = sum(wanted[term] for term in shared)
+            touched |= shared
+            nearest = max(nearest, share if len(shared) > 1 else 0.0)
+        together = sum(wanted[term] for term in touched) * 0.6 ** self._strangers(question)
+        return nearest >= _NEARLY * total > 0 and together >= _BROADLY * total
 
     def _hit(self, each: Candidate, wanted: dict[str, float], question: str, strangers: int) -> Hit | None:
         if not (each.terms | each.heading | each.title) & wanted.keys():

@@ -25,8 +25,8 @@ STOP = frozenset(_STOP_WORDS.split())
 _ASKING_WORDS = (
     "according actually answer answers anything article articles brief briefly briefs cite cited citation "
     "citations compare comparison conclude corpus describe described detail detailed details document documents "
-    "doing exactly explain find finding findings give given gives going happen happens hello "
-    "help hi kind know known list look mention mentioned mentions overview paper papers passage "
+    "doing exactly explain far find finding findings give given gives going happen happens hello "
+    "help hi kind know known list learn learned look mention mentioned mentions overview paper papers passage "
     "passages please question questions quickly report reported reports research review say said saying says "
     "sentence sentences short show shows something source sources summarise summarize summary survey synthesis "
     "synthesise synthesize tell text texts thing things think topic want way ways work works "

@@ -93,8 +93,8 @@ def memory_line(each: re.Match[str]) -> str:
     return f"{each[4]}{f' [{mark[0]}]' if mark else ''} ({each[1]}{when})"
 
 
-def recap(earlier: Sequence[tuple[str, str]], known: Sequence[re.Match[str]]) -> str:
-    """What was found so far: memories, then the cited sentences of earlier answers, by prompt."""
+def recap(earlier: Sequence[tuple[str, str]], known: Sequence[re.Match[str]], about: frozenset[str]) -> str:
+    """What was found so far (about some terms): memories, then cited sentences of earlier answers, by prompt."""
     kept = {each[4].strip().rstrip(".") for each in known}
     sections = []
     seen: set[str] = set()
@@ -102,7 +102,7 @@ def recap(earlier: Sequence[tuple[str, str]], known: Sequence[re.Match[str]]) ->
         lines = []
         for sentence, mark in _CITED.findall(_essence(answer)):
             text = re.sub(r"^[-\s]*\*?[^*]+\*: ", "", sentence).strip(" ->")
-            if text not in seen and text.rstrip(".") not in kept:
+            if text not in seen and text.rstrip(".") not in kept and (not about or about & term_set(text)):
                 seen.add(text)
                 lines.append(f"- {text} [{mark}]")
         if lines:

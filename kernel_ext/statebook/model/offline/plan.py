@@ -122,14 +122,16 @@ def _recall(turn: Turn, intent: Intent) -> Plan:
     return "\n\n".join(part for part in (compose.memory_list(known), said) if part)
 
 
-def _so_far(turn: Turn, intent: Intent) -> Plan:  # noqa: ARG001
+def _so_far(turn: Turn, intent: Intent) -> Plan:
     """A recap: what was kept, and the cited sentences of earlier answers."""
     known: list[re.Match[str]] = []
+    about = list(subject(intent.text))
     if turn.offers("recall"):
-        topic = " ".join(word for prompt, _ in turn.earlier for word in subject(prompt))
-        (result,) = yield Batch((turn.wish("recall", query=topic[:300] or "findings"),))
+        topic = about or [word for prompt, _ in turn.earlier for word in subject(prompt)]
+        query = " ".join(dict.fromkeys(topic[-40:])) or "findings"
+        (result,) = yield Batch((turn.wish("recall", query=query),))
         known = _memories(result.text) if result.status == "ok" else []
-    return compose.recap(turn.earlier, known)
+    return compose.recap(turn.earlier, known, term_set(" ".join(about)))
 
 
 def _said(turn: Turn, about: str) -> str:

@@ -39,7 +39,8 @@ _NEXT_QUESTION = re.compile(
 _LEAD = re.compile(
     r"^(?:(?:please|can you|could you|now|then|also|i want you to|i need)\s+)*"
     r"(?:synthesi[sz]e|summari[sz]e|review|explain|describe|write(?: up)?|give|prepare|draft|produce|create|make|tell"
-    r"|survey|outline|research|investigate|find out|find|look (?:into|up|at)|analy[sz]e|discuss|report|cover|study|read)\b"
+    r"|survey|outline|research|investigate|find out|find|look (?:into|up|at)|analy[sz]e|discuss|report|cover|study"
+    r"|read)\b"
     r"(?:\s+(?:me|us))?(?:\s+(?:on|about|into|of))?",
     re.IGNORECASE,
 )
@@ -150,7 +151,7 @@ def _questions(text: str, background: str, *, report: bool) -> tuple[Question, .
     topic = background
     for sentence in re.split(r"(?<=[.?!])\s+|\n+", text):
         if sentence.rstrip().endswith("?"):
-            found += [part.strip() for part in _NEXT_QUESTION.split(sentence) if part.strip()]
+            found += [f"{part.strip(' ?')}?" for part in _NEXT_QUESTION.split(sentence) if part.strip(" ?")]
         elif subject(_phrase(sentence)):
             head, items = _enumeration(_phrase(sentence), report=report)
             topic = topic or head

@@ -16,7 +16,7 @@ from .questions import Question, Task
 _LEAD = 4
 _SECTION = 6
 _FLOOR = 0.8 * ENOUGH  # a section may hold what is near its question; an answer must meet it
-_BROAD = 0.3
+_BROAD = 0.2
 _TITLE = 70
 _THEMES = 4
 

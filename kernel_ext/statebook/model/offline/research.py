@@ -19,6 +19,7 @@ _AT_ONCE = 2
 _PAGE = 20
 _RELATED = 0.3
 _PASSAGE_CHARACTERS = 1500
+_DOCUMENT = re.compile(r"^S(\d+) ", re.MULTILINE)
 
 
 def research(turn: Turn, prompt: str) -> Plan:
@@ -51,8 +52,10 @@ def _gather(turn: Turn, task: Task) -> Generator[Batch, list[ToolResult], tuple[
     queries = _queries(task)
     limit = 12 if task.thorough else 8
     wishes = [turn.wish("search_sources", query=query, limit=limit) for query in queries]
-    results = yield Batch(tuple(wishes), _thought(task))
-    _collect(results, found, problems)
+    listing = [Wish("list_sources")] if task.thorough and turn.offers("list_sources") else []
+    results = yield Batch((*listing, *wishes), _thought(task))
+    listed = _DOCUMENT.findall(results[0].text) if listing else []
+    _collect(results[len(listing) :], found, problems)
     again = _other_words(task, found)
     if again:
         results = yield Batch(
@@ -61,7 +64,7 @@ def _gather(turn: Turn, task: Task) -> Generator[Batch, list[ToolResult], tuple[
         )
         _collect(results, found, problems)
     if turn.offers("read_source"):
-        reading = _reading(turn, task, found)
+        reading = _reading(turn, task, found, [int(number) for number in listed])
         for place in range(0, len(reading), _AT_ONCE):
             results = yield Batch(tuple(reading[place : place + _AT_ONCE]))
             _collect(results, found, problems)
@@ -108,8 +111,11 @@ def _share(question: Question, passage: Passage) -> float:
     return len(wanted & have) / max(1, len(wanted))
 
 
-def _reading(turn: Turn, task: Task, found: Sequence[Passage]) -> list[Wish]:
-    """Which documents to read: whole ones for a report, around the best passages for one question."""
+def _reading(turn: Turn, task: Task, found: Sequence[Passage], listed: Sequence[int]) -> list[Wish]:
+    """Which documents to read: around the best passages for one question, whole ones for a report.
+
+    A report on a small library reads all of it, as other documents may say the same in other words.
+    """
     relevance: dict[int, float] = {}
     best: dict[int, tuple[float, int]] = {}
     for question in task.questions:
@@ -123,9 +129,11 @@ def _reading(turn: Turn, task: Task, found: Sequence[Passage]) -> list[Wish]:
             relevance[document] = relevance.get(document, 0.0) + (share if share >= _RELATED else 0.0)
     ordered = sorted(relevance, key=lambda each: (-relevance[each], each))
     if task.thorough:
-        picked = ordered[:_DOCUMENTS_THOROUGH]
+        small = len(listed) <= _DOCUMENTS_THOROUGH and any(relevance.values())
+        picked = [*ordered, *(each for each in listed if small and each not in relevance)][:_DOCUMENTS_THOROUGH]
         return [
-            turn.wish("read_source", source=f"S{each}", start=_start(best[each][1]), limit=_PAGE) for each in picked
+            turn.wish("read_source", source=f"S{each}", start=_start(best.get(each, (0.0, 1))[1]), limit=_PAGE)
+            for each in picked
         ]
     picked = [each for each in ordered if relevance[each] > 0][:_DOCUMENTS_SHORT]
     return [turn.wish("read_source", source=f"S{each}", start=max(1, best[each][1] - 1), limit=4) for each in picked]

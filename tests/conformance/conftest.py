@@ -1,0 +1,137 @@
+"""A real HTTP server on 127.0.0.1 that speaks the Responses API's SSE, byte by byte as a test asks."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+@dataclass
+class Reply:
+    """What the server sends for one request. ``chunks`` are written as they are; ``then`` says what follows them.
+
+    ``then``: ``end`` closes properly, ``cut`` breaks the chunked body off, ``reset`` resets the connection,
+    ``wait`` keeps it open until the client goes.
+    """
+
+    chunks: list[bytes] = field(default_factory=list)
+    status: int = 200
+    media_type: str = "text/event-stream"
+    headers: dict[str, str] = field(default_factory=dict)
+    then: str = "end"
+
+
+def sse(event: dict) -> bytes:
+    return f"event: {event.get('type', 'message')}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+def stream(*events: dict, then: str = "end") -> Reply:
+    return Reply([sse(event) for event in events], then=then)
+
+
+def error(status: int, message: str, code: str = "", **headers: str) -> Reply:
+    body = json.dumps({"error": {"message": message, "code": code, "type": code}}).encode()
+    return Reply([body], status, "application/json", {key.replace("_", "-"): value for key, value in headers.items()})
+
+
+class Server:
+    """Answers POST /v1/responses with its replies, in order (the last one again and again); keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+        self.bodies: list[dict] = []
+        self.raw: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
+        self.gone = threading.Event()
+        self.stop = threading.Event()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.stop.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join(5)
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a class made for one server)
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            server.raw.append(raw)
+            server.bodies.append(json.loads(raw))
+            server.headers.append({key.lower(): value for key, value in self.headers.items()})
+            reply = server.replies[min(len(server.bodies), len(server.replies)) - 1]
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.media_type)
+            self.send_header("Transfer-Encoding", "chunked")
+            for key, value in reply.headers.items():
+                self.send_header(key, value)
+            self.end_headers()
+            for chunk in reply.chunks:
+                self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+                self.wfile.flush()
+            self._finish(reply.then)
+
+        def _finish(self, then: str) -> None:
+            if then == "end":
+                self.wfile.write(b"0\r\n\r\n")
+                return
+            self.close_connection = True
+            if then == "reset":
+                import socket
+                import struct
+
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+            elif then == "wait":
+                self._wait()
+
+        def _wait(self) -> None:
+            self.connection.settimeout(0.05)
+            while not server.stop.is_set():
+                try:
+                    if not self.connection.recv(1):
+                        server.gone.set()
+                        return
+                except TimeoutError:
+                    continue
+                except OSError:
+                    server.gone.set()
+                    return
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+class Wire:
+    """The functions above, for tests of this folder."""
+
+    Reply = Reply
+    sse = staticmethod(sse)
+    stream = staticmethod(stream)
+    error = staticmethod(error)
+
+
+@pytest.fixture
+def wire() -> type[Wire]:
+    return Wire

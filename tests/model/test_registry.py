@@ -1,0 +1,68 @@
+"""Names of models."""
+
+import subprocess
+import sys
+
+import pytest
+from statebook.errors import UnknownName, UsageError
+from statebook.model.registry import default_name, provider_names, resolve
+
+
+def test_offline_needs_no_model_part():
+    assert resolve("offline:", env={}).name == "offline:research"
+    assert resolve("offline:research", env={}).name == "offline:research"
+
+
+def test_openai_takes_its_model_from_the_name_then_the_environment():
+    assert resolve("openai:gpt-x", env={}).name == "openai:gpt-x"
+    assert resolve("openai:", env={"OPENAI_MODEL": "b"}).name == "openai:b"
+    assert resolve("openai:", env={"OPENAI_MODEL": "b", "STATEBOOK_OPENAI_MODEL": "a"}).name == "openai:a"
+
+
+def test_a_model_part_may_hold_colons():
+    assert resolve("openai:llama3:8b", env={}).name == "openai:llama3:8b"
+
+
+def test_a_missing_colon_offers_the_name_meant():
+    with pytest.raises(UsageError, match="'openai:gpt-5'"):
+        resolve("gpt-5", env={})
+    with pytest.raises(UsageError, match="'offline:'"):
+        resolve("offline", env={})
+
+
+def test_an_unknown_provider_gets_a_guess():
+    with pytest.raises(UnknownName, match="Did you mean 'openai'"):
+        resolve("opnai:gpt-5", env={})
+
+
+def test_scripted_models_are_objects():
+    with pytest.raises(UsageError, match="statebook.testing"):
+        resolve("scripted:test", env={})
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "why"),
+    [
+        ({}, "offline:research", "no model is configured"),
+        ({"OPENAI_API_KEY": "k"}, "openai:gpt-5.5", "OPENAI_API_KEY is set"),
+        ({"OPENAI_BASE_URL": "http://localhost:1/v1", "OPENAI_MODEL": "m"}, "openai:m", "OPENAI_BASE_URL is set"),
+        ({"OPENAI_API_KEY": ""}, "offline:research", "-m provider:model"),
+    ],
+)
+def test_the_default_says_why(env, name, why):
+    found, reason = default_name(env)
+    assert found == name
+    assert why in reason
+
+
+def test_both_providers_are_installed():
+    assert {"offline", "openai"} <= set(provider_names())
+
+
+def test_resolving_imports_nothing_heavy():
+    code = (
+        "import sys; from statebook.model.registry import resolve; resolve('openai:x', env={}); resolve('offline:', env={});"
+        "print(sorted({'openai', 'httpx2', 'duckdb', 'pandas', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
