@@ -90,7 +90,7 @@ class Commands:
     def do_list(self, flags: Flags) -> pd.DataFrame:
         """Runs, newest first."""
         return self._host.session().store.sql(
-            "SELECT 'r' || run AS run, branch, status, left(replace(prompt, chr(10), ' '), 60) AS prompt, label, model,"  # noqa: S608 - n is a number
+            "SELECT 'r' || run AS run, branch, status, left(replace(prompt, chr(10), ' '), 60) AS prompt, coalesce(label, '') AS label, model,"  # noqa: S608 - n is a number
             " tool_calls, input_tokens + output_tokens AS tokens, '#' || checkpoint AS checkpoint,"
             f" date_trunc('second', started) AS started FROM runs ORDER BY runs.started DESC LIMIT {int(flags.n)}"
         )

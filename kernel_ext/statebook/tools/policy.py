@@ -16,6 +16,11 @@ from statebook.protocol.tools import Effect, ToolSpec
 
 _VERDICTS: tuple[Verdict, ...] = ("allow", "ask", "deny")
 _DEFAULTS: dict[Effect, Verdict] = {"read": "allow", "idempotent": "allow", "write": "ask"}
+_EFFECTS: dict[Effect, str] = {
+    "read": "it only reads",
+    "idempotent": "doing it twice is the same as once",
+    "write": "it can change things that a rewind can't undo",
+}
 _BY_KEY = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
 _TOOL = re.compile(r"[\w*?\[\]!-]+")
 _EXAMPLE = "Write for example: allow write_file path=notes/*, deny python, ask *."
@@ -45,7 +50,7 @@ class Policy:
             every = rule.verdict == "allow"
             if fnmatch.fnmatchcase(spec.name, rule.tool) and _matches(rule.arguments, arguments, every=every):
                 return rule.verdict, f"rule: {show_rule(rule)}"
-        return _DEFAULTS[spec.effect], f"no rule matches, and the tool's effect is {spec.effect}"
+        return _DEFAULTS[spec.effect], f"{_EFFECTS[spec.effect]}; no rule of yours covers it"
 
 
 def parse_rule(text: str) -> Rule:
