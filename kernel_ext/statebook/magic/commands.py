@@ -17,7 +17,9 @@ from statebook.session.identity import Notebook
 from statebook.session.memory import add_memory, forget_memory
 from statebook.session.registry import Registry, named
 from statebook.session.session import Session
+from statebook.store.journal import Journal
 from statebook.tools.policy import parse_rule, show_rule
+from statebook.ui.listing import listing
 from statebook.ui.sheet import Sheet
 from statebook.ui.sinks import HeadlessSink, TerminalSink
 
@@ -78,7 +80,7 @@ class Commands:
             ("notebook", f"{session.notebook.path} ({session.notebook.how})"),
             ("store", f"{session.store.path.name}, {_size(session.store.path)}"),
             ("model", model.name),
-            ("branch", f"{journal.branch.name} of {', '.join(line.name for line in journal.branches.values())}"),
+            ("branch", f"{journal.branch.name}{_others(journal)}"),
             ("head", checkpoint_name(journal.head_checkpoint())),
             ("runs", counts),
             ("memories", str(len(session.store.as_of_head.memories()))),
@@ -89,16 +91,17 @@ class Commands:
 
     def do_list(self, flags: Flags) -> pd.DataFrame:
         """Runs, newest first."""
-        return self._host.session().store.sql(
-            "SELECT 'r' || run AS run, branch, status, left(replace(prompt, chr(10), ' '), 60) AS prompt, coalesce(label, '') AS label, model,"  # noqa: S608 - n is a number
-            " tool_calls, input_tokens + output_tokens AS tokens, '#' || checkpoint AS checkpoint,"
-            f" date_trunc('second', started) AS started FROM runs ORDER BY runs.started DESC LIMIT {int(flags.n)}"
+        return self._listed(
+            "SELECT 'r' || run AS run, branch, status, left(replace(prompt, chr(10), ' '), 60) AS prompt,"
+            " coalesce(label, '') AS label, model, tool_calls, input_tokens + output_tokens AS tokens,"
+            " '#' || checkpoint AS checkpoint, date_trunc('second', started) AS started"
+            f" FROM runs ORDER BY runs.started DESC LIMIT {int(flags.n)}"
         )
 
     def do_log(self, flags: Flags) -> pd.DataFrame:
         """Events of a run, or the newest ones; oldest first."""
         where = f"WHERE run = {parse_run(flags.run)}" if flags.run else ""
-        return self._host.session().store.sql(
+        return self._listed(
             f"SELECT * FROM (SELECT seq, time, branch, 'r' || run AS run, step, kind, left(body, 160) AS body"  # noqa: S608 - numbers only
             f" FROM events {where} ORDER BY seq DESC LIMIT {int(flags.n)}) ORDER BY seq"
         )
@@ -150,8 +153,8 @@ class Commands:
         )
         if flags.action == "search":
             order = [memory.mark for memory in session.toolset.memories.recall(words, 20)]
-            return frame.set_index("memory").loc[order].reset_index()
-        return frame
+            return listing(frame.set_index("memory").loc[order].reset_index())
+        return listing(frame)
 
     def do_tools(self, flags: Flags) -> Sheet:
         """The tools with what the policy says of them, or a new rule."""
@@ -174,7 +177,7 @@ class Commands:
         if flags.paths:
             session.toolset.use_sources(flags.paths)
         session.toolset.sources.refresh()
-        return session.store.sql(
+        return self._listed(
             "SELECT source, title, path, status, passages, bytes, error FROM sources"
             " WHERE status NOT IN ('replaced', 'gone') ORDER BY path"
         )
@@ -205,6 +208,9 @@ class Commands:
             raise UsageError("There is no query.", "For example: %agent sql SELECT * FROM runs")
         return self._host.session().store.sql(flags.query)
 
+    def _listed(self, query: str) -> pd.DataFrame:
+        return listing(self._host.session().store.sql(query))
+
     def do_verify(self, _flags: Flags) -> Sheet:
         """Walk the store."""
         session = self._host.session()
@@ -228,6 +234,11 @@ class Commands:
     def do_version(self, _flags: Flags) -> Sheet:
         """Versions."""
         return Sheet("", versions())
+
+
+def _others(journal: Journal) -> str:
+    names = [line.name for line in journal.branches.values() if line is not journal.branch]
+    return f" (besides {', '.join(names)})" if names else ""
 
 
 def _size(path: Path) -> str:
