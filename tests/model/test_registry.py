@@ -31,12 +31,12 @@ def test_a_missing_colon_offers_the_name_meant():
 
 
 def test_an_unknown_provider_gets_a_guess():
-    with pytest.raises(UnknownName, match="Did you mean 'openai'"):
+    with pytest.raises(UnknownName, match=r"Did you mean 'openai'"):
         resolve("opnai:gpt-5", env={})
 
 
 def test_scripted_models_are_objects():
-    with pytest.raises(UsageError, match="statebook.testing"):
+    with pytest.raises(UsageError, match=r"statebook\.testing"):
         resolve("scripted:test", env={})
 
 
@@ -61,7 +61,8 @@ def test_both_providers_are_installed():
 
 def test_resolving_imports_nothing_heavy():
     code = (
-        "import sys; from statebook.model.registry import resolve; resolve('openai:x', env={}); resolve('offline:', env={});"
+        "import sys; from statebook.model.registry import resolve; resolve('openai:x', env={});"
+        "resolve('offline:', env={});"
         "print(sorted({'openai', 'httpx2', 'duckdb', 'pandas', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -27,7 +27,7 @@ def test_unused_steps_fail_on_exit():
 
 def test_an_unexpected_request_fails_now_and_on_exit():
     model = ScriptedModel([])
-    with pytest.raises(AssertionError, match="Request 1 was not expected.*'hi'"):
+    with pytest.raises(AssertionError, match=r"Request 1 was not expected.*'hi'"):
         ask(model)
     with pytest.raises(AssertionError, match="Request 1 was not expected"):
         model.verify()
@@ -72,7 +72,7 @@ def test_a_failure_comes_after_its_text():
 
     async def run():
         async for event in model.stream(ModelRequest("", (user("hi"),))):
-            seen.append(event)
+            seen.append(event)  # noqa: PERF401 (what came before the error counts)
 
     with pytest.raises(ModelError):
         asyncio.run(run())

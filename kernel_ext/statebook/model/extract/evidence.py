@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statebook.protocol.passages import Passage
 
 from .sentences import Sentence, sentences
-from .words import STOP, stem, subject, term_set, terms
+from .words import STOP, stem, subject, term_set, terms, words
 
 ENOUGH = 0.52
 """The coverage from which a sentence counts as an answer; below it we abstain (held by tests/model)."""
@@ -27,6 +27,7 @@ _HEADING, _TITLE, _NEIGHBOUR = 0.7, 0.6, 0.2
 _SAME = 0.6
 _CONTAINED = 0.9
 _K1, _B = 1.2, 0.5
+_NOT = re.compile(r"\b(?:not|never|no|cannot|without)\b|n['’]t\b", re.IGNORECASE)
 _LEANS = re.compile(
     r"^(?:it|its|this|that|these|those|they|their|he|she|such|both|then|thus|therefore|hence|however|but|and|or|so"
     r"|also|instead|otherwise|moreover|furthermore|additionally|for example|for instance|in contrast"
@@ -164,6 +165,8 @@ def alike(left: Candidate, right: Candidate) -> bool:
     numbers = [{term for term in each.terms if term[0].isdigit()} for each in (left, right)]
     if all(numbers) and not numbers[0] & numbers[1]:
         return False  # the same words around other numbers are a disagreement, no repetition
+    if bool(_NOT.search(left.text)) != bool(_NOT.search(right.text)):
+        return False
     shared = len(left.terms & right.terms)
     if shared >= _CONTAINED * min(len(left.terms), len(right.terms)):
         return True
@@ -227,8 +230,8 @@ def _candidates(passages: Sequence[Passage]) -> list[Candidate]:
         split = sentences(passage.text, opens=passage.ordinal <= 1)
         for place in range(len(split)):
             text = _with_antecedent(split, place)
-            key = terms(text)
-            if len(key) >= 2 and key not in seen:  # noqa: PLR2004 (one content word says nothing)
+            key = tuple(words(text))
+            if len(terms(text)) >= 2 and key not in seen:  # noqa: PLR2004 (one content word says nothing)
                 seen.add(key)
                 found.append(_candidate(passage, split, place, text))
     return found
@@ -249,7 +252,9 @@ def _with_antecedent(split: Sequence[Sentence], place: int) -> str:
     if not _LEANS.match(sentence.text) or place == 0:
         return sentence.text
     before = split[place - 1]
-    beside = before.block == sentence.block and before.place == sentence.place - 1
+    beside = (before.block, before.place) == (sentence.block, sentence.place - 1) or (
+        before.block == sentence.block - 1 and sentence.place == 0
+    )
     if not beside or _LEANS.match(before.text) or len(before.text) + len(sentence.text) > 320:  # noqa: PLR2004
         return sentence.text
     return f"{before.text} {sentence.text}"

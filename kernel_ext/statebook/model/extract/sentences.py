@@ -52,7 +52,7 @@ _BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST, _LONGEST = 4, 70
-_NARROW = 60
+_NARROW, _NARROWEST = 60, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _blocks(text: str) -> list[_Block]:
             blocks.append(_Block(line.strip()))
             open_block = True
     for block in blocks:  # a line of its own without an end, as headings are in text taken from HTML
-        block.heading |= not block.item and len(block.text) < _NARROW and not _END.search(block.text)
+        block.heading |= not block.item and len(block.text) < _NARROW and not _END.search(clean(block.text))
     return blocks
 
 
@@ -159,7 +159,7 @@ def _is_title(line: str, below: str, *, open_block: bool) -> bool:
     if below.strip() and _RULE.match(below):
         return not open_block
     alone = not below.strip() and not open_block
-    return alone and len(stripped) < _NARROW and not _END.search(stripped) and not _LIST.match(line)
+    return alone and len(stripped) < _NARROW and not _END.search(clean(stripped)) and not _LIST.match(line)
 
 
 def _breaks_here(above: str, line: str, width: int) -> bool:
@@ -170,7 +170,9 @@ def _breaks_here(above: str, line: str, width: int) -> bool:
     upper, lower = above.strip(), line.strip()
     if not lower[:1].isupper() and not lower[:1].isdigit():
         return False
-    if len(upper) < min(_NARROW, 0.6 * width) and not upper.endswith((",", ";", "-", "(")):
+    if len(upper) < (_NARROW if width < _NARROWEST else min(_NARROW, 0.6 * width)) and not upper.endswith(
+        (",", ";", "-", "(")
+    ):
         return True
     return len(upper) > 2 * _NARROW and bool(_END.search(upper))
 

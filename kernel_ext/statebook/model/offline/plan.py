@@ -92,9 +92,11 @@ def _forget(turn: Turn, intent: Intent) -> Plan:
         return (yield from _forget_one(int(numbered[1]), f"M{numbered[1]}"))
     if not turn.offers("recall"):
         return "Tell me which memory to forget by its number, as in `forget M4`."
-    (result,) = yield Batch((turn.wish("recall", query=intent.text),))
+    query = " ".join(subject(intent.text)) or intent.text
+    (result,) = yield Batch((turn.wish("recall", query=query),))
     known = _memories(result.text)
     about = term_set(intent.text)
+    known = [each for each in known if about & term_set(each[4])]
     # forgetting takes something away, so a guess must be a good one
     meant = [each for each in known if len(about & term_set(each[4])) > len(about) / 2]
     if len(meant) == 1:
