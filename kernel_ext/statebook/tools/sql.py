@@ -166,27 +166,34 @@ def _run(connection: DuckDBPyConnection, query: str, limit: int) -> str:
     import duckdb
 
     try:
-        cursor = connection.execute(query if _EXPLAIN.match(query) else _as_text(connection, query))
+        cursor = connection.execute(query if _EXPLAIN.match(query) else _as_text(query))
         names = [column[0] for column in cursor.description or ()]
         rows = cursor.fetchmany(limit)
         total = len(rows)
-        while total < _COUNTED and (more := len(cursor.fetchmany(10_000))):
+        while total <= _COUNTED and (more := len(cursor.fetchmany(10_000))):
             total += more
     except duckdb.Error as error:
         raise _tool_error(error) from None
     if _EXPLAIN.match(query):
         return "\n".join(str(row[-1]) for row in rows)[:_TEXT_CAP]
-    count = f"more than {total:,}" if total >= _COUNTED else f"{total:,}"
+    count = f"more than {_COUNTED:,}" if total > _COUNTED else f"{total:,}"
     head = f"{count} row{'s' * (total != 1)} × {len(names)} column{'s' * (len(names) != 1)}"
     if total > len(rows):
         head += f", the first {len(rows)} shown"
     return _markdown(names, rows, head)
 
 
-def _as_text(connection: DuckDBPyConnection, query: str) -> str:
+def _as_text(query: str) -> str:
     """The query with every column as DuckDB writes it: no value depends on which Python packages are there."""
-    inner = connection.extract_statements(query)[0].query.rstrip().rstrip(";") or query.strip().rstrip(";")
-    return f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (\n{inner}\n)"  # noqa: S608 - running given SQL is the job
+    import duckdb
+
+    inner = query.encode()
+    for offset, kind in reversed(duckdb.tokenize(query)):  # offsets count bytes
+        if kind != duckdb.token_type.comment:
+            if inner[offset : offset + 1] != b";":
+                break
+            inner = inner[:offset]
+    return f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (\n{inner.decode()}\n)"  # noqa: S608 - running given SQL is the job
 
 
 def _check_statement(connection: DuckDBPyConnection, query: str) -> None:

@@ -21,7 +21,7 @@ def extract_notebook(data: bytes, name: str) -> Extracted:
     try:
         notebook = json.loads(data)
         cells = _cells(notebook)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise SourceError(f"it is not a readable notebook ({' '.join(str(error).split())[:120]})") from None
     composer = Composer()
     starts: list[int] = []
