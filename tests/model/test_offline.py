@@ -315,12 +315,12 @@ def test_real_documents_answer_and_abstain(readmes, make_library, make_talk):
         ("What is hypothesis?", "property-based testing"),
         ("Which package manager installs Python packages?", "install"),
         ("What does ipykernel provide?", "IPython kernel"),
-        ("What does pexpect do?", "child applications"),
+        ("What does pexpect do?", "child application"),
         ("What does traitlets enforce?", "type"),
         ("What does pyarrow provide?", "Arrow"),
         ("How does papermill know which parameters are defaults?", "`parameters` cell"),
         ("What does nbclient execute?", "notebook"),
-        ("What is beautifulsoup?", "HTML"),
+        ("What is Send2Trash?", "sends files to the Trash"),
     ]
     asked = [(question, part) for question, part in questions if any(part in text for _, text in readmes.values())]
     right = 0

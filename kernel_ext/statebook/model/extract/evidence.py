@@ -51,7 +51,9 @@ _WANTS = (
     (_WHY, _REASON),
     (re.compile(r"^who\b", re.IGNORECASE), re.compile(r"(?<=\s)[A-Z]\w+")),
 )
-_DEFINES = re.compile(r"^what(?:'s| is| are)\s+(?:an?\s+|the\s+)?([\w .`-]+?)\??$", re.IGNORECASE)
+_DEFINES = re.compile(
+    r"^what(?:'s| is| are| does| do)\s+(?:an?\s+|the\s+)?([\w .`-]+?)(?:\s+(?:do|provide|offer))?\??$", re.IGNORECASE
+)
 _NAMES = re.compile(r"(?<=[\s(])(?:[A-Z][\w-]*[\w]|[\w]*[a-z][A-Z]\w*|`[^`]+`)")
 
 
@@ -132,7 +134,7 @@ class Evidence:
             score += weight * strength * (_K1 + 1) / (strength + _K1 * norm) if strength else 0.0
             covered += weight * strength
         coverage = covered / sum(wanted.values()) * 0.6**strangers
-        return Hit(each, score * _manner(each, question), coverage)
+        return Hit(each, score * (0.4 + 0.6 * coverage) * _manner(each, question), coverage)
 
     def _strangers(self, question: str) -> int:
         """How many names in the question no passage mentions: what is asked about is then not there."""
@@ -210,7 +212,13 @@ def _defines(text: str, question: str) -> bool:
     if not asked:
         return False
     name = re.escape(asked[1].strip())
-    return bool(re.match(rf"(?:an?|the)?\s*`?{name}`?\b.{{0,40}}?\b(?:is|are|means|provides)\b", text, re.IGNORECASE))
+    return bool(
+        re.match(
+            rf"(?:an?|the)?\s*`?{name}`?\b.{{0,40}}?\b(?:is|are|means|provides|offers|lets|allows)\b",
+            text,
+            re.IGNORECASE,
+        )
+    )
 
 
 def _merge(passages: Iterable[Passage]) -> list[Passage]:

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 
 from statebook.protocol.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
-from statebook.protocol.models import Completion, ModelEvent, ModelRequest, ReasoningDelta, TextDelta, Usage
+from statebook.protocol.models import Completion, ModelEvent, ModelRequest, ReasoningDelta, StopReason, TextDelta, Usage
 
 from .plan import plan
 from .turn import Batch, Plan, Turn, read_turn
@@ -49,8 +49,8 @@ class OfflineModel:
                 ToolCall(f"call_{stem}_{place}", wish.name, json.dumps(dict(wish.arguments), ensure_ascii=False))
                 for place, wish in enumerate(step.wishes, start=1)
             ]
-        stop = "end" if isinstance(step, str) else "tool_calls"
-        yield Completion(Message("assistant", tuple(parts)), Usage(), stop)  # type: ignore[arg-type]
+        stop: StopReason = "end" if isinstance(step, str) else "tool_calls"
+        yield Completion(Message("assistant", tuple(parts)), Usage(), stop)
 
 
 def create(model: str, *, env: Mapping[str, str], base_url: str = "") -> OfflineModel:  # noqa: ARG001 (the seam's form)
