@@ -142,15 +142,17 @@ class Evidence:
         return sum(1 for term in dict.fromkeys(names) if not self._frequency.get(term) and term not in STOP)
 
 
-def choose(hits: Sequence[Hit], count: int, *, per_document: int = 2, floor: float = ENOUGH) -> list[Hit]:
-    """The best few: covering enough, not far below the best, no two alike, no document alone."""
+def choose(
+    hits: Sequence[Hit], count: int, *, per_document: int = 2, floor: float = ENOUGH, near: float = 0.45
+) -> list[Hit]:
+    """The best few: covering enough (``floor``), no score below ``near`` times the best, no two alike."""
     chosen: list[Hit] = []
     if not hits:
         return chosen
     best = hits[0].score
     used: Counter[int] = Counter()
     for hit in hits:
-        if len(chosen) == count or hit.score < 0.45 * best:
+        if len(chosen) == count or hit.score < near * best:
             break
         document = hit.candidate.passage.document
         if hit.coverage < floor or used[document] >= per_document:

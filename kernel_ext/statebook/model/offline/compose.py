@@ -16,7 +16,10 @@ from .turn import Wish
 HONEST = "_offline: extracts sentences, it does not reason; connect a model with `-m provider:model`_"
 _MARK = re.compile(r"S\d+\.\d+")
 _CITED = re.compile(r"(?:^|(?<=[\]>:|]\s)|(?<=[-*]\s))([^\[\]|\n]{20,400}?[.!?]) \[(S\d+\.\d+)\]", re.MULTILINE)
-_SOURCE = re.compile(r"^(S\d+) (.+?) · (.+?) · (\d+ passages?)\b.*$")
+_SOURCE = re.compile(
+    r"^(?P<mark>S\d+)\s+(?:(?P<title>.+) \((?P<path>[^()]+)\)|(?P<path_first>.+?) · (?P<title_last>.+?))"
+    r" · (?P<count>[\d,]+) passages?\b.*$"
+)
 _LONGEST_SHOWN = 4000
 _EXCERPT = 240
 _RECAP = 6
@@ -75,7 +78,11 @@ def source_list(text: str) -> str:
     rows = [match for line in text.splitlines() if (match := _SOURCE.match(line.strip()))]
     if not rows:
         return ""
-    lines = [f"| {each[1]} | {cell(each[3])} | `{each[2]}` | {each[4].split()[0]} |" for each in rows]
+    lines = [
+        f"| {each['mark']} | {cell(each['title'] or each['title_last'])} | `{each['path'] or each['path_first']}` "
+        f"| {each['count']} |"
+        for each in rows
+    ]
     head = f"{len(rows)} documents can be cited.\n\n| | title | file | passages |\n|---|---|---|---|"
     return "\n".join([head, *lines])
 

@@ -61,7 +61,7 @@ _DOCUMENTS = re.compile(
     r"(?:documents|sources|briefs|files|papers|notes|readmes|articles)\b",
     re.IGNORECASE,
 )
-_POINTS_BACK = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those|he|she|more)\b", re.IGNORECASE)
+_POINTS_BACK = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those|he|she)\b", re.IGNORECASE)
 _NAME = re.compile(r"\b[A-Z][\w.-]*\w\b|`[^`]+`|\b[a-z]+[A-Z]\w*\b")
 _MOST = 8
 _SHORT_TOPIC, _SHORT_PHRASE = 5, 7
@@ -124,7 +124,9 @@ def _tidy(text: str) -> str:
 
 
 def _needs_background(text: str) -> bool:
-    return len(subject(text)) <= 1 or (len(subject(text)) <= 3 and bool(_POINTS_BACK.search(text)))  # noqa: PLR2004
+    """Whether a prompt has no subject of its own: ``tell me more``, ``what does it cost?``."""
+    own = subject(text)
+    return not own or (len(own) <= 3 and bool(_POINTS_BACK.search(text)))  # noqa: PLR2004
 
 
 def _topic(text: str) -> str:

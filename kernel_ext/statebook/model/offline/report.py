@@ -16,7 +16,7 @@ from .questions import Question, Task
 _LEAD = 4
 _SECTION = 6
 _FLOOR = 0.8 * ENOUGH  # a section may hold what is near its question; an answer must meet it
-_BROAD = 0.2
+_BROAD, _WIDE = 0.2, 0.2
 _TITLE = 70
 _THEMES = 4
 
@@ -105,7 +105,7 @@ def _sections(task: Task, evidence: Evidence) -> tuple[list[tuple[str, list[Hit]
         if len(task.questions) == 1:
             return _themes(question, ranked, min(floor, _FLOOR)), gaps
         fresh = [hit for hit in ranked if not any(alike(hit.candidate, other) for other in used)]
-        hits = choose(fresh or ranked, _SECTION, floor=min(floor, _FLOOR))
+        hits = choose(fresh or ranked, _SECTION, floor=min(floor, _FLOOR), near=_WIDE)
         used += [hit.candidate for hit in hits]
         if hits:
             sections.append((question.text, hits))
@@ -114,7 +114,7 @@ def _sections(task: Task, evidence: Evidence) -> tuple[list[tuple[str, list[Hit]
 
 def _themes(question: Question, ranked: Sequence[Hit], floor: float) -> list[tuple[str, list[Hit]]]:
     """One question's sentences, grouped by the words that several documents share beyond the question's own."""
-    pool = choose(ranked, 40, per_document=5, floor=floor)
+    pool = choose(ranked, 40, per_document=5, floor=floor, near=_WIDE)
     asked = {stem(word) for word in question.query.split()}
     spread: dict[str, set[int]] = {}
     written: dict[str, Counter[str]] = {}
