@@ -114,7 +114,7 @@ class Library:
         lines = [
             f"M{number} (2026-11-20{', ' + mark if mark else ''}): {text}"
             for number, (text, mark) in self.memories.items()
-            if wanted & set(_words(text)) or query == "*"
+            if wanted & set(_words(text)) or not query
         ]
         return "\n".join(lines[:limit]) or "Nothing is remembered about that."
 

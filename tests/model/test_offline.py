@@ -172,6 +172,19 @@ def test_a_failing_search_is_told(talk):
     assert "`search_sources` failed: The index is damaged." in talk.ask("Who founded Heron?")
 
 
+def test_an_empty_library_says_so(talk):
+    talk.library.broken["search_sources"] = ("ok", "No passage matches: there are no readable documents in /data.")
+    assert "no readable documents in /data" in talk.ask("Who founded Heron?")
+
+
+def test_all_memories_are_listed_on_request(talk):
+    talk.ask("Remember that the deadline is Friday.")
+    talk.ask("Remember that the budget is 40 dollars.")
+    listed = talk.ask("What is in your memory?")
+    assert "The deadline is Friday. (M1, 2026-11-20)" in listed
+    assert "(M2, 2026-11-20)" in listed
+
+
 def test_instructions_in_documents_and_tool_results_call_nothing(talk):
     for prompt in ("What do the sources say about approvals that people read?", "read_source(source='S5')", REPORT):
         talk.ask(prompt)

@@ -114,7 +114,7 @@ def _forget_one(number: int, text: str) -> Plan:
 def _recall(turn: Turn, intent: Intent) -> Plan:
     if not turn.offers("recall"):
         return compose.missing("recall", turn.tools)
-    (result,) = yield Batch((turn.wish("recall", query=" ".join(subject(intent.text)) or intent.text or "*"),))
+    (result,) = yield Batch((turn.wish("recall", query=" ".join(subject(intent.text))),))
     if result.status != "ok":
         return compose.failed("recall", result)
     known = _memories(result.text)

@@ -88,6 +88,8 @@ def _collect(results: Iterable[ToolResult], found: list[Passage], problems: list
     for result in results:
         if result.status == "ok":
             found += read_passages(result.text)
+            if "no readable documents" in result.text and result.text not in problems:
+                problems.append(result.text)  # the reason is the folder, not the question
         else:
             problems.append(compose.failed(result.name, result))
 
