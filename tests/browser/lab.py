@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+_CONNECTED = """() => {
+  const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+  return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
 _QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 
@@ -103,7 +107,7 @@ def serve(
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(8)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -131,14 +135,15 @@ class Notebook:
         self._server = server
         page.goto(f"{server.url}/lab/tree/{name}?reset&token={server.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+        # the indicator says idle before the kernel is connected, and a cell executed in between is lost
+        page.wait_for_function(_CONNECTED, timeout=60_000)
 
     def cell(self, index: int) -> Any:
         """The cell's element."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
 
     def start(self, index: int) -> None:
-        """Execute a cell by the keyboard; the first keystroke after loading can be lost, so until the prompt moves."""
+        """Execute a cell by the keyboard; a keystroke right after loading can be lost, so until the prompt moves."""
         before = self._prompt(index)
         for _ in range(10):
             self.dismiss_dialogs()

@@ -51,11 +51,12 @@ def test_a_call_is_allowed_by_the_card_with_a_word(open_notebook, screenshot):
     assert kinds == {"text/html", "text/plain"}, "no widget stays in the saved notebook"
 
 
-def test_a_call_in_doubt_is_decided_by_keyboard(open_notebook, screenshot):
-    notebook = open_notebook("doubt.ipynb", ASK.format(kind="in_doubt"))
+def test_the_keyboard_decides_and_the_stop_button_ends_the_question(open_notebook, screenshot):
+    notebook = open_notebook("doubt.ipynb", ASK.format(kind="in_doubt"), ASK.format(kind="approval"))
     page = notebook.page
+    card = page.locator(".sb-ask")
     notebook.start(0)
-    page.locator(".sb-ask").wait_for(timeout=30_000)
+    card.wait_for(timeout=30_000)
     page.wait_for_function("() => document.activeElement.classList.contains('sb-ask')", timeout=5_000)
     screenshot(page, "ask-in-doubt")
     for _ in range(4):  # the arguments, the word, two buttons
@@ -63,13 +64,9 @@ def test_a_call_in_doubt_is_decided_by_keyboard(open_notebook, screenshot):
     page.keyboard.press("Enter")
     assert "choice='happened'" in notebook.finished(0)
 
-
-def test_the_stop_button_ends_the_question(open_notebook):
-    notebook = open_notebook("stop.ipynb", ASK.format(kind="approval"))
-    page = notebook.page
-    notebook.start(0)
-    page.locator(".sb-ask").wait_for(timeout=30_000)
+    notebook.start(1)
+    card.wait_for(timeout=30_000)
     notebook.command("notebook:interrupt-kernel")
-    out = notebook.finished(0)
+    out = notebook.finished(1)
     assert "not answered" in out
-    assert page.locator(".sb-ask").count() == 0
+    assert card.count() == 0

@@ -99,10 +99,10 @@ def test_a_streamed_run_is_drawn_while_it_works_and_saved_once(open_notebook, se
 
 
 def test_other_endings_are_calm_cards(open_notebook, screenshot):
-    cells = [SHOW.format(run=f"{kind}()") for kind in ("paused", "failed", "interrupted")]
-    notebook = open_notebook("endings.ipynb", *cells, height=1300)
-    for index in range(3):
-        assert "%agent resume r3" in notebook.run(index)
+    show = SETUP + "for run in (paused(), failed(), interrupted()): NotebookSink(texts).close(run)"
+    notebook = open_notebook("endings.ipynb", show, height=1100)
+    assert notebook.run(0).count("%agent resume r3") == 3
+    assert notebook.outputs(0).locator(".sb-card").count() == 3
     screenshot(notebook.page, "endings-light")
     notebook.theme("JupyterLab Dark")
     screenshot(notebook.page, "endings-dark")
@@ -123,6 +123,7 @@ def test_an_untrusted_notebook_still_reads_well(open_notebook, server, screensho
     out = notebook.outputs(0)
     out.locator("sup a").first.wait_for(timeout=20_000)
     assert out.locator("style").count() == 0, "this output is sanitised"
+    notebook.theme("JupyterLab Light")
     screenshot(notebook.page, "untrusted")
     text = out.inner_text()
     assert "[1]" in text

@@ -33,8 +33,9 @@ function render({ model, el }) {
   word.setAttribute("aria-label", word.placeholder);
   word.maxLength = 2000;
   const buttons = add(card, "div", "sb-ask-buttons", "");
-  question.choices.forEach(([choice, label], n) => {
-    const button = add(buttons, "button", n === 0 ? "sb-ask-first" : "", label);
+  question.choices.forEach(([choice, label]) => {
+    // nothing is suggested about a call that may have happened
+    const button = add(buttons, "button", choice === "allow" ? "sb-ask-first" : "", label);
     button.type = "button";
     button.addEventListener("click", () => {
       buttons.querySelectorAll("button").forEach((each) => (each.disabled = true));
