@@ -18,7 +18,7 @@ class Settings:
 
     model: str = ""
     sources: tuple[str, ...] = (".",)
-    max_steps: int | None = 50
+    max_steps: int | None = 100
     max_tokens: int | None = None
     timeout: float | None = None
     store: str = ""

@@ -37,7 +37,7 @@ class Statebook(Configurable):
 
     model = Unicode("", help="provider:model; empty: a configured provider, else offline:").tag(config=True)
     sources = List(Unicode(), [], help="folders and files to cite; empty: the notebook's folder").tag(config=True)
-    max_steps = Integer(50, allow_none=True, help="steps per run before it pauses").tag(config=True)
+    max_steps = Integer(100, allow_none=True, help="steps per run before it pauses").tag(config=True)
     max_tokens = Integer(None, allow_none=True, help="tokens per run before it pauses").tag(config=True)
     timeout = Float(None, allow_none=True, help="seconds of work per run before it pauses").tag(config=True)
 
@@ -185,9 +185,9 @@ class Statebook(Configurable):
 
 def stopped(session: Session) -> RunInterrupted:
     """What a stopped cell raises: one line that says what was kept and how to go on."""
-    run = session.last_run()
-    if run is None:
+    if not session.latest:
         return RunInterrupted("Stopped before the run began.")
+    run = session.run(session.latest)
     return RunInterrupted(
         f"{run_name(run.number)} was stopped; its {run.steps} finished steps and the text so far are kept"
         f" ({checkpoint_name(run.checkpoint)}). Run the cell again to go on, or with --fresh to start over."
