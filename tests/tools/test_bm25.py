@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from statebook.tools.bm25 import BM25, terms
 
@@ -87,3 +89,18 @@ def test_adding_again_replaces_and_removing_forgets():
 
 def test_an_empty_index_answers():
     assert BM25[str]().search("anything", 5) == []
+
+
+def test_skipping_hopeless_candidates_changes_no_ranking():
+    chance = random.Random(7)
+    vocabulary = [f"w{number}" for number in range(60)]
+    odds = [1 / (number + 1) for number in range(60)]
+    index: BM25[int] = BM25()
+    for key in range(400):
+        index.add(key, " ".join(chance.choices(vocabulary, odds, k=chance.randint(3, 20))))
+    for _ in range(50):
+        query = " ".join(chance.choices(vocabulary, k=4))
+        whole = dict(index.search(query, 400))  # with room for all, nothing is skipped
+        best = index.search(query, 5)
+        assert [score for _, score in best] == pytest.approx(sorted(whole.values(), reverse=True)[:5])
+        assert all(score == pytest.approx(whole[key]) for key, score in best)

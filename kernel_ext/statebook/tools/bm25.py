@@ -15,6 +15,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -93,19 +94,33 @@ class BM25(Generic[Key]):
         self._norms.clear()
 
     def search(self, query: str, limit: int) -> list[tuple[Key, float]]:
-        """The best ``limit`` keys with their scores (all positive), best first; ties keep the order of adding."""
+        """The best ``limit`` keys with their scores (all positive), best first."""
         scores: dict[Key, float] = {}
         norms = self._normalised()
-        boost = self._k1 + 1
+        weighed = self._weighed(query)
+        rest = sum(weight for weight, _ in weighed)  # what the terms still to come can add at most
+        for weight, postings in weighed:
+            if len(scores) > limit and heapq.nlargest(limit, scores.values())[-1] > rest:
+                # no newcomer can reach the best any more: only those already there count (MaxScore: H. Turtle and
+                # J. Flood, "Query evaluation: strategies and optimizations", 1995); the ranking stays exact
+                for key in scores:
+                    if count := postings.get(key):
+                        scores[key] += weight * count / (count + norms[key])
+            else:
+                for key, count in postings.items():
+                    scores[key] = scores.get(key, 0.0) + weight * count / (count + norms[key])
+            rest -= weight
+        return heapq.nlargest(limit, scores.items(), key=itemgetter(1))
+
+    def _weighed(self, query: str) -> list[tuple[float, dict[Key, float]]]:
+        """The query's known terms as (idf times k1 + 1, postings), the rarest first."""
+        found = []
         for term in dict.fromkeys(terms(query)):
             postings = self._postings.get(term)
-            if not postings:
-                continue
-            weight = boost * math.log(1 + (len(self._lengths) - len(postings) + 0.5) / (len(postings) + 0.5))
-            for key, count in postings.items():
-                scores[key] = scores.get(key, 0.0) + weight * count / (count + norms[key])
-        # nlargest keeps the order of equal items; `scores` is in order of postings, which is the order of adding
-        return heapq.nlargest(limit, scores.items(), key=lambda item: item[1])
+            if postings:
+                idf = math.log(1 + (len(self._lengths) - len(postings) + 0.5) / (len(postings) + 0.5))
+                found.append(((self._k1 + 1) * idf, postings))
+        return sorted(found, key=lambda item: -item[0])
 
     def _normalised(self) -> dict[Key, float]:
         """``k1 * (1 - b + b * length / average)`` per key, computed once after a change."""

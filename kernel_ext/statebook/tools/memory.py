@@ -69,6 +69,7 @@ class Memories:
         self._records = records
         self._lock = threading.Lock()
         self._index: BM25[int] = BM25((1.0, 0.5))
+        self._seen: list[Memory] = []
         self._known: dict[int, Memory] = {}
         self._facts: dict[tuple[str, ...], int] = {}
 
@@ -142,7 +143,11 @@ class Memories:
 
     def _update(self) -> None:
         """Bring the index up to date with the records: after a rewind facts may be gone, or back."""
-        records = {memory.number: memory for memory in self._records()}
+        now = list(self._records())
+        if now == self._seen:
+            return
+        self._seen = now
+        records = {memory.number: memory for memory in now}
         stale = [number for number, memory in self._known.items() if not _same(records.get(number), memory)]
         for number in stale:
             self._index.remove(number)
