@@ -60,9 +60,9 @@ def connect(path: str | Path | None = None) -> Records:
             raise UsageError("No session is open here.", "Run `%load_ext statebook`, or name a store: connect(PATH).")
         return Records(loaded.magics.session().store, owned=False)
     store = named(str(path), Path.cwd()).store
-    current = loaded.magics.registry.current if loaded is not None else None
-    if current is not None and current.store.path == store:
-        return Records(current.store, owned=False)
+    held = loaded.magics.registry.holding(store) if loaded is not None else None
+    if held is not None:
+        return Records(held.store, owned=False)
     return Records(Store(store, read_only=True), owned=True)
 
 

@@ -10,6 +10,9 @@ from typing import NoReturn
 
 from statebook.errors import UnknownName, UsageError
 
+_PROSE = ("context", "memory", "tools")
+"""Subcommands that take words as they are written: an apostrophe opens no quote, and a rule keeps its own quotes."""
+
 _INTO = re.compile(r"(?:^|\s)([A-Za-z_]\w*)\s*<<(?=\s|$)")
 
 
@@ -172,8 +175,10 @@ def parse_line(line: str) -> argparse.Namespace:
         near = difflib.get_close_matches(head, known, n=1)
         hint = "" if near else "To ask the agent, begin the cell with %%agent."
         raise UnknownName("%agent command", head, known, hint)
-    if head == "sql":
+    if head == "sql" and tail.strip() not in ("-h", "--help"):
         return argparse.Namespace(command="sql", query=tail.strip())
+    if head in _PROSE:
+        return parser.parse_args([head, *tail.split()])
     return parser.parse_args([head, *split(tail)])
 
 

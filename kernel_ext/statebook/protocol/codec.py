@@ -57,11 +57,11 @@ def to_json(value: Any) -> Any:
             if getattr(value, name) != default
         }
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode() if _has_surrogates(value) else value
+        return encodable(value)
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): to_json(item) for key, item in value.items()}
+        return {encodable(str(key)): to_json(item) for key, item in value.items()}
     return value
 
 
@@ -76,12 +76,13 @@ def _tagged(value: Any) -> Any:
     return {"type": type(value).__name__, **to_json(value)}
 
 
-def _has_surrogates(text: str) -> bool:
+def encodable(text: str) -> str:
+    """``text`` with ``?`` for lone surrogates, which JSON may bring in and UTF-8 can't hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return True
-    return False
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 @_remember

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .approvals import Choice
+from .approvals import Choice, QuestionKind
 from .calls import Limits
 from .events import (
     ApprovalAsked,
@@ -41,6 +41,8 @@ class CallRecord:
     call: ToolCall
     effect: Effect | None = None
     asked: str = ""
+    questions: tuple[QuestionKind, ...] = ()
+    """The questions on disk that this call has been put to a person with."""
     decision: Choice | None = None
     via: str = ""
     word: str = ""
@@ -150,7 +152,7 @@ class Run:
         elif isinstance(event, ModelAnswered | ModelFailed | ModelInterrupted):
             self._model_ended(entry.step, event)
         elif isinstance(event, ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished):
-            self._call_moved(event)
+            self._call_moved(entry.step, event)
         elif isinstance(event, RunPaused | RunResumed | RunEnded):
             self._run_moved(entry, event)
         elif isinstance(event, CheckpointMade):
@@ -169,10 +171,12 @@ class Run:
             model.partial = event.partial
             model.error = event.error if isinstance(event, ModelFailed) else event.why
 
-    def _call_moved(self, event: ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished) -> None:
-        call = self.call(_call_id(event))
+    def _call_moved(self, step: int, event: ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished) -> None:
+        # by step: a model may use an id twice
+        call = next((call for call in self.calls if call.step == step), None) or self.call(_call_id(event))
         if isinstance(event, ApprovalAsked):
             call.asked, call.effect = event.reason, event.effect
+            call.questions = (*call.questions, event.question)
         elif isinstance(event, ApprovalDecided):
             call.via, call.word = event.via, event.word
             if event.question == "approval":
@@ -181,6 +185,7 @@ class Run:
                 call.settled = event.choice
         elif isinstance(event, ToolIntended):
             call.intended, call.effect, call.settled = True, event.effect, None
+            call.questions = tuple(kind for kind in call.questions if kind != "in_doubt")
         else:
             call.result, call.seconds, call.passages = event.result, event.seconds, event.passages
             self.worked += event.seconds

@@ -32,7 +32,7 @@ from .environment import Environment, Paused
 from .limits import reached, seconds_left, steps_left
 from .permission import Permission, permit
 
-_STOPPED = "[Stopped by the person while it ran; it may have been done in part.]"
+_STOPPED = "[Stopped while it ran; it may have been done in part.]"
 _TIMED_OUT = "[Stopped at the time limit; it may have been done in part.]"
 
 
@@ -97,11 +97,12 @@ async def _perform(run: Run, env: Environment, ready: list[tuple[CallRecord, Too
         for item in alone:
             await _call(run, env, *item)
         await asyncio.gather(*tasks)
-    except BaseException:
+    except BaseException as error:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        _close_open(run, env, ready)
+        if not isinstance(error, StoreError):  # what could not be recorded stays in doubt, as it is
+            _close_open(run, env, ready)
         raise
 
 
@@ -145,7 +146,7 @@ async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, argume
         raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
     except (asyncio.CancelledError, KeyboardInterrupt):
         take(ToolOutcome(_STOPPED, "interrupted"))
-        raise
+        raise asyncio.CancelledError from None  # a KeyboardInterrupt that leaves a task would end the loop
     except StoreError:
         raise
     except StatebookError as error:

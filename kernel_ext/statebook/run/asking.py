@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from statebook.context.window import Window, assemble
-from statebook.errors import ModelError
+from statebook.errors import ModelError, StoreError
 from statebook.protocol.codec import canonical, digest, to_json
 from statebook.protocol.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
 from statebook.protocol.models import Completion, TextDelta
@@ -86,12 +86,20 @@ async def _ask_once(run: Run, env: Environment) -> None:
     except asyncio.CancelledError:
         env.commit(run, [(step, ModelInterrupted(stream.text, "interrupt"))])
         raise
-    except ModelError as error:
-        env.commit(run, [(step, ModelFailed(str(error), error.retryable, stream.text))])
+    except StoreError:
         raise
+    except Exception as error:
+        failure = _as_model_error(error)
+        env.commit(run, [(step, ModelFailed(str(failure), failure.retryable, stream.text))])
+        raise failure from error
     seconds = round(time.monotonic() - began, 4)
     answered = ModelAnswered(done.message, done.usage, done.stop, seconds, done.response_id)
     env.commit(run, [(step, answered)])
+
+
+def _as_model_error(error: Exception) -> ModelError:
+    """A model is a plugin: whatever it raises, the run fails in order and can be gone on with."""
+    return error if isinstance(error, ModelError) else ModelError(f"{type(error).__name__}: {error}")
 
 
 def _record_request(run: Run, env: Environment, step: int, window: Window) -> None:

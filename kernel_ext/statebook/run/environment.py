@@ -51,7 +51,21 @@ class Environment:
         try:
             self.sink.update(run)
         except Exception as error:  # noqa: BLE001 - whatever a front end does, the run is worth more than its picture
-            run.notes.append(f"The output could not be drawn: {error}")
+            _note(run, error)
+
+
+def close(sink: Sink, run: Run) -> None:
+    """Let a sink leave its final output; one that fails never harms the run."""
+    try:
+        sink.close(run)
+    except Exception as error:  # noqa: BLE001 - see Environment.draw
+        _note(run, error)
+
+
+def _note(run: Run, error: Exception) -> None:
+    note = f"The output could not be drawn: {error}"
+    if note not in run.notes:
+        run.notes.append(note)
 
 
 class Paused(Exception):

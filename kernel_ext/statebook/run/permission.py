@@ -5,12 +5,14 @@ How a call in doubt (its intent on disk, its result not) is settled::
     effect      what happens
     read        made again
     idempotent  made again, with the same idempotency key
-    write       a person says: retry -> made again; happened -> recorded as done; skip -> recorded as not known
+    write       the tool's own ``verify`` tells, where it has one; else
+                a person says: retry -> made again; happened -> recorded as done; skip -> recorded as not known
                 nobody there -> the run pauses; it is never repeated silently
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ from statebook.tools.toolbox import parse_arguments
 
 from .environment import Environment, Paused
 
-_HAPPENED = "[A person confirmed that this call happened before the kernel died.]"
+_HAPPENED = "[This call happened before the kernel died: that was confirmed. Its result is not known.]"
 _SKIPPED = "[Skipped by a person: it is not known whether this call happened. Do not assume either.]"
 
 
@@ -74,15 +76,33 @@ async def _settle(run: Run, call: CallRecord, env: Environment, wanted: Permissi
     if (call.effect or spec.effect) != "write":  # as it was when the call was begun
         return wanted
     if call.settled is None:
+        await _ask_tool(run, call, env, wanted)
+    if call.settled is None:
         reason = "the kernel died during this call: it may or may not have happened"
         await _ask(run, call, env, _question(run, call, spec, "in_doubt", reason))
-    word = f" They say: {call.word}" if call.word else ""
+    word = f" {call.word}" if call.via == "verify" else f" They say: {call.word}" if call.word else ""
     settled: Choice | None = call.settled
     if settled == "retry":
         return wanted
     if settled == "happened":
         return ToolOutcome(_HAPPENED + word)
     return ToolOutcome(_SKIPPED + word, "in_doubt")
+
+
+async def _ask_tool(run: Run, call: CallRecord, env: Environment, wanted: Permission) -> None:
+    """Where the tool can tell whether the call happened (its ``verify``), that settles it."""
+    verify = getattr(wanted.tool, "verify", None)
+    if verify is None:
+        return
+    key = f"{env.store.session_id}:{run.number}.{call.step}"
+    try:
+        happened = await asyncio.to_thread(verify, wanted.arguments, key)
+    except Exception:  # noqa: BLE001 - the tool's own code; the person is asked instead
+        return
+    if happened is not None:
+        choice: Choice = "happened" if happened else "retry"
+        word = f"{call.call.name} was asked and says that the call {'happened' if happened else 'did not happen'}."
+        _decide(run, call, env, ApprovalDecided("in_doubt", call.call.id, choice, "verify", word))
 
 
 def _question(run: Run, call: CallRecord, spec: ToolSpec, kind: Any, reason: str) -> Question:
@@ -92,7 +112,7 @@ def _question(run: Run, call: CallRecord, spec: ToolSpec, kind: Any, reason: str
 async def _ask(run: Run, call: CallRecord, env: Environment, question: Question) -> None:
     """Journal the question, put it to the person, journal the answer. Raises Paused without one."""
     asked = ApprovalAsked(question.kind, call.call, question.effect, question.reason)
-    if not call.asked:
+    if question.kind not in call.questions:
         env.commit(run, [(call.step, asked)])
     answer = await env.asker.ask(question, run)
     if answer is None:

@@ -1,13 +1,15 @@
 """Renamed or copied? A store goes with its notebook, and two notebooks never share one.
 
-A notebook is known by its cells: the pairs of cell id and source, of cells long enough to be its own. The store keeps
-them. Half of them found again in another notebook means kin: a rename when the old file is gone, else a copy.
+A notebook is known by its cells: the pairs of cell id and source, of cells that can be its own (long enough, and more
+than imports, settings and comments, which unrelated notebooks share). The store keeps them. Half of them found again in
+another notebook means kin: a rename when the old file is gone, else a copy.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -20,7 +22,10 @@ from statebook.store.store import Store
 from .identity import Notebook, cells_of
 
 _OWN = 24
-"""Characters from which a cell counts as a notebook's own (``%load_ext statebook`` does not)."""
+"""Characters from which a cell counts as a notebook's own."""
+
+_COMMON = re.compile(r"\s*(import\s|from\s+\S+\s+import\s|#|%|!|$)")
+"""Lines that many notebooks hold."""
 
 _MOST = 20
 """Stores in a folder that are looked into for kin."""
@@ -29,13 +34,18 @@ _MOST = 20
 def fingerprint(notebook: Path) -> list[str]:
     """What a notebook is known by: one short hash per cell of its own."""
     cells = [(cell, source.strip()) for cell, source in cells_of(notebook)]
-    own = [f"{cell}\n{source}" for cell, source in cells if len(source) >= _OWN and not source.startswith("%load_ext")]
+    own = [f"{cell}\n{source}" for cell, source in cells if len(source) >= _OWN and not _is_common(source)]
     return sorted({hashlib.blake2b(text.encode(), digest_size=6).hexdigest() for text in own})
+
+
+def _is_common(source: str) -> bool:
+    return all(_COMMON.match(line) for line in source.splitlines())
 
 
 def remember(store: Store, notebook: Notebook) -> None:
     """Keep in the store which notebook it belongs to."""
-    store.set_meta(notebook=str(notebook.path), cells=json.dumps(fingerprint(notebook.path)))
+    cells = json.dumps(fingerprint(notebook.path))
+    store.set_meta(notebook=str(notebook.path), cells=cells, place=str(store.path))
 
 
 def claim(notebook: Notebook) -> str:
@@ -61,19 +71,26 @@ def claim(notebook: Notebook) -> str:
     return ""
 
 
-def settle(store: Store, notebook: Notebook) -> str:
-    """After opening: was the store moved or copied together with its notebook? Returns what a person should know."""
-    recorded = store.get_meta("notebook")
+def settle(store: Store, notebook: Notebook, *, told: bool = False) -> str:
+    """After opening: keep where the store lies now, and say whether it was moved or copied with its notebook.
+
+    Returns what a person should know, or ""; ``told`` says that `claim` has told it.
+    """
+    recorded, place = store.get_meta("notebook"), store.get_meta("place")
     remember(store, notebook)
-    if not recorded or recorded == str(notebook.path):
+    if not recorded or place == str(store.path):
         return ""
     old = Path(recorded)
-    if old.exists() and old.parent.joinpath(f"{old.stem}.statebook.duckdb").exists():
+    if Path(place).exists():
         store.set_meta(session=new_session_id())
         store.commit([(Place(), NotebookMoved(recorded, str(notebook.path), "copy"))])
         return f"This session is a copy of {old.name}'s; from here on the two go separate ways."
     store.commit([(Place(), NotebookMoved(recorded, str(notebook.path), "rename"))])
-    return "" if old.name == notebook.path.name else f"{old.name} is now {notebook.path.name}; its session goes on."
+    return (
+        ""
+        if told or old.name == notebook.path.name
+        else f"{old.name} is now {notebook.path.name}; its session goes on."
+    )
 
 
 def move(store: Path, target: Path) -> None:

@@ -46,7 +46,7 @@ class Registry:
             notices = [claim(notebook)]
             store = Store(notebook.store)
             try:
-                notices.append(settle(store, notebook))
+                notices.append(settle(store, notebook, told=bool(notices[0])))
                 session = Session(store, notebook, settings, self._surfaces)
             except BaseException:
                 store.close()
@@ -57,6 +57,10 @@ class Registry:
                     self._tell(notice)
         self.current = session
         return session
+
+    def holding(self, store: Path) -> Session | None:
+        """The open session of a store, current or not: the file can't be opened a second time."""
+        return self._open.get(store)
 
     def close(self) -> None:
         """Close every session; the next use opens anew."""

@@ -19,7 +19,7 @@ from statebook.protocol.events import RunStarted, SessionOpened
 from statebook.protocol.passages import Passage
 from statebook.protocol.runs import Run
 from statebook.run.asking import window_of
-from statebook.run.environment import Environment
+from statebook.run.environment import Environment, close
 from statebook.run.limits import merged
 from statebook.run.loop import drive, resume
 from statebook.run.seams import Asker, Silent, Sink
@@ -49,6 +49,8 @@ class Session:
         self._claims = Claims()
         self._runs: dict[int, Run] = {}
         self._active: int = 0
+        self.latest: int = 0
+        """The run that was worked on last; 0 before the first."""
         opened = SessionOpened(str(notebook.path), notebook.how, os.getpid(), __version__)
         store.commit([(Place(), opened)])
 
@@ -211,7 +213,7 @@ class Session:
     def _replay(self, run: Run, sink: Sink) -> Run:
         later = [number for number in self.store.run_numbers() if number > run.number]
         shown = replace(run, replayed=True, notes=_replay_notes(later))
-        sink.close(shown)
+        close(sink, shown)
         return shown
 
     async def _go_on(self, run: Run, limits: Limits, model: Model, sink: Sink, asker: Asker) -> Run:
@@ -222,12 +224,12 @@ class Session:
 
     async def _drive(self, run: Run, model: Model, sink: Sink, asker: Asker) -> Run:
         env = self._environment(run, model, sink, asker)
-        self._active = run.number
+        self._active = self.latest = run.number
         try:
             await drive(run, env)
         except asyncio.CancelledError:
             self._runs.pop(run.number, None)
-            sink.close(run)
+            close(sink, run)
             raise
         except BaseException:
             # what could not be recorded must not be believed: read the run again from the file next time
@@ -236,7 +238,7 @@ class Session:
         finally:
             self._active = 0
         remember(self.store, self.notebook)
-        sink.close(run)
+        close(sink, run)
         return _answered(run)
 
     def _environment(self, run: Run, model: Model, sink: Sink, asker: Asker) -> Environment:

@@ -59,25 +59,40 @@ class Journal:
         counts = self._database.row(
             "SELECT coalesce(max(seq), 0), coalesce(max(run), 0), arg_max(digest, seq) FROM journal"
         )
-        self.last_seq: int = counts[0]
-        self.last_run: int = counts[1]
+        self._last_seq: int = counts[0]
+        self._last_run: int = counts[1]
         self._digest: bytes = bytes(counts[2] or b"")
-        self.last_checkpoint = self._largest("checkpoint_made", "checkpoint")
-        self.last_memory = self._largest("memory_kept", "memory")
+        self._last_checkpoint = self._largest("checkpoint_made", "checkpoint")
+        self._last_memory = self._largest("memory_kept", "memory")
         self._heads.clear()
-        self._stale = False
-        rows = self._database.rows(
-            "SELECT branch, kind, body FROM journal WHERE kind IN ('branch_started', 'branch_switched') ORDER BY seq"
-        )
-        for branch, kind, body in rows:
-            event = decode_event(kind, body)
+        for entry in self._read("true", [], (), ("branch_started", "branch_switched"), 0):
+            event = entry.event
             if isinstance(event, BranchStarted):
-                self.branches[branch] = Branch(branch, event.name, event.parent, event.at, event.checkpoint)
-            self.current = branch
+                if event.parent and not (event.parent < entry.branch and event.parent in self.branches):
+                    raise StoreDamaged(
+                        f"Branch {event.name!r} leaves a branch that is not there.", "Restore a copy of the file."
+                    )
+                self.branches[entry.branch] = Branch(entry.branch, event.name, event.parent, event.at, event.checkpoint)
+            self.current = entry.branch
+        if self.branches and self.current not in self.branches:
+            raise StoreDamaged("The current branch was never started.", "Restore a copy of the file.")
+        self._stale = False
 
     def _largest(self, kind: str, field: str) -> int:
         query = f"SELECT coalesce(max((body->>'$.{field}')::INTEGER), 0) FROM journal WHERE kind = ?"
         return int(self._database.row(query, [kind])[0])
+
+    def _fresh(self) -> None:
+        """After a commit that failed nobody knows what the counters should say: read them again before they count."""
+        if self._stale:
+            with self._database.lock:
+                self.load()
+
+    @property
+    def last_seq(self) -> int:
+        """The position of the newest entry; 0 when there is none."""
+        self._fresh()
+        return self._last_seq
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -87,12 +102,11 @@ class Journal:
         Raises StoreError subclasses; then nothing was appended.
         """
         with self._database.lock:
-            if self._stale:
-                self.load()
+            self._fresh()
             line = self.current if branch is None else branch
             now = datetime.now(UTC).replace(tzinfo=None)
             entries, values, digest = [], [], self._digest
-            for seq, (place, event) in enumerate(events, start=self.last_seq + 1):
+            for seq, (place, event) in enumerate(events, start=self._last_seq + 1):
                 body = encode_event(event)
                 digest = chain(digest, seq, line, place.run, place.step, event.kind, now, body)
                 entries.append(Entry(seq, line, place.run, place.step, now, event))
@@ -109,28 +123,31 @@ class Journal:
         self._stale = True
 
     def _took(self, entries: Sequence[Entry], digest: bytes) -> None:
-        self.last_seq, self._digest = entries[-1].seq, digest
+        self._last_seq, self._digest = entries[-1].seq, digest
         for entry in entries:
-            self.last_run = max(self.last_run, entry.run)
+            self._last_run = max(self._last_run, entry.run)
             if isinstance(entry.event, CheckpointMade):
-                self.last_checkpoint = max(self.last_checkpoint, entry.event.checkpoint)
+                self._last_checkpoint = max(self._last_checkpoint, entry.event.checkpoint)
                 self._heads[entry.branch] = entry.event.checkpoint
 
     def checkpoint(self, reason: str, *, label: str = "", branch: int | None = None) -> CheckpointMade:
         """The event for the next checkpoint on a branch; it exists once it is appended."""
+        self._fresh()
         line = self.current if branch is None else branch
-        number = self.last_checkpoint + 1
+        number = self._last_checkpoint + 1
         return CheckpointMade(number, self.head_checkpoint(line), reason, label)  # type: ignore[arg-type]  # reasons are checked at the callers
 
     def next_memory(self) -> int:
         """The number of the next memory."""
         with self._database.lock:
-            self.last_memory += 1
-            return self.last_memory
+            self._fresh()
+            self._last_memory += 1
+            return self._last_memory
 
     def next_run(self) -> int:
         """The number of the next run; it exists once its first event is appended."""
-        return self.last_run + 1
+        self._fresh()
+        return self._last_run + 1
 
     def start_branch(self, name: str, at: int, *, checkpoint: int, why: str) -> Branch:
         """Start a branch after entry ``at`` of the current lineage and make it the current one.
@@ -221,6 +238,7 @@ class Journal:
 
     def head_checkpoint(self, branch: int | None = None) -> int:
         """The newest checkpoint of a lineage; 0 when there is none."""
+        self._fresh()
         line = self.current if branch is None else branch
         if line not in self._heads:
             self._heads[line] = self._find_head(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from statebook.protocol.approvals import Grant, Rule
@@ -30,6 +31,7 @@ class Projection:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._lock = threading.RLock()  # tools ask from worker threads
         self._branch = 0
         self._seq = 0
         self._memories: dict[int, Memory] = {}
@@ -39,31 +41,35 @@ class Projection:
 
     def memories(self) -> list[Memory]:
         """Memories that are kept as of the head, oldest first."""
-        self._catch_up()
-        return list(self._memories.values())
+        with self._lock:
+            self._catch_up()
+            return list(self._memories.values())
 
     def tool_state(self, tool: str) -> dict[str, Any]:
         """A copy of one tool's state as of the head."""
-        self._catch_up()
-        return dict(self._state.get(tool, {}))
+        with self._lock:
+            self._catch_up()
+            return dict(self._state.get(tool, {}))
 
     def grants(self) -> list[Grant]:
         """Grants that hold as of the head."""
-        self._catch_up()
-        return list(self._grants)
+        with self._lock:
+            self._catch_up()
+            return list(self._grants)
 
     def rules(self) -> list[Rule]:
         """Rules that a person set, as of the head, oldest first."""
-        self._catch_up()
-        return list(self._rules)
+        with self._lock:
+            self._catch_up()
+            return list(self._rules)
 
     def _catch_up(self) -> None:
         current = self._journal.current
         if current != self._branch:
             self._branch, self._seq = current, 0
             self._memories, self._state, self._grants, self._rules = {}, {}, [], []
-        if self._seq < self._journal.last_seq:
-            last = self._journal.last_seq
+        last = self._journal.last_seq
+        if self._seq < last:
             for entry in self._journal.entries(kinds=_KINDS, after=self._seq):
                 self._apply(entry)
             self._seq = last

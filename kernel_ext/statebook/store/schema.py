@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from statebook.errors import StoreDamaged, StoreTooNew
+from statebook.errors import StoreDamaged, StoreError, StoreTooNew
 from statebook.ids import new_session_id
 
 from .database import Database
@@ -56,8 +56,9 @@ def prepare(database: Database) -> None:
         _refresh_views(database)
         return
     if database.read_only:
-        raise StoreTooNew(
-            f"{database.path.name} has store version {found}; it must be opened once in a notebook first."
+        raise StoreError(
+            f"{database.path.name} has store version {found}, this statebook reads version {VERSION}.",
+            "Open it once in a notebook (`%agent open PATH`), which brings it up to date.",
         )
     if found:
         keep_backup(database, found)
@@ -73,7 +74,7 @@ def prepare(database: Database) -> None:
 def version_of(database: Database) -> int:
     """The store version in the file; 0 for an empty file. StoreDamaged when the tables are someone else's."""
     tables = {name for (name,) in database.rows("SELECT table_name FROM duckdb_tables()")}
-    if not tables:
+    if not tables and not database.rows("SELECT 1 FROM duckdb_views() WHERE NOT internal LIMIT 1"):
         return 0
     if not {"meta", "journal"} <= tables:
         raise StoreDamaged(
@@ -87,8 +88,12 @@ def version_of(database: Database) -> int:
 
 
 def keep_backup(database: Database, version: int) -> Path:
-    """Copy the file (its log folded in) beside itself before a migration changes it."""
-    database.fold()
+    """Copy the file (its log folded in) beside itself before a migration changes it.
+
+    The file is closed meanwhile: a process that opens and closes a file loses its POSIX lock on it (fcntl(2)), and
+    with that DuckDB's protection against a second writer. The next use opens it again.
+    """
+    database.close()
     backup = database.path.with_name(f"{database.path.name}.v{version}.bak")
     shutil.copy2(database.path, backup)
     return backup

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statebook.errors import StoreError, StoreReadOnly, UsageError
+from statebook.protocol.codec import encodable
 from statebook.protocol.events import Entry, Event
 from statebook.protocol.runs import Run
 from statebook.protocol.tools import ArtifactData
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MAIN = "main"
 """The name of a session's first branch."""
 
-_READS = frozenset({"SELECT", "EXPLAIN", "PRAGMA", "RELATION"})
+_READS = frozenset({"SELECT", "EXPLAIN", "RELATION"})
 
 
 class Store:
@@ -98,7 +99,7 @@ class Store:
 
     def draft(self, run: int, step: int, part: int, text: str) -> None:
         """Keep a piece of an unfinished model step's text, before it is drawn."""
-        self.database.write("INSERT INTO draft VALUES (?, ?, ?, ?)", [run, step, part, text])
+        self.database.write("INSERT INTO draft VALUES (?, ?, ?, ?)", [run, step, part, encodable(text)])
 
     def drafted(self, run: int, step: int) -> str:
         """The text that was kept of an unfinished model step."""
@@ -157,12 +158,15 @@ class Store:
 
         cursor = self.database.cursor()
         try:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")  # EXPLAIN ANALYZE runs what it explains
             statements = cursor.extract_statements(query)
             if len(statements) != 1 or statements[0].type.name not in _READS:
                 raise UsageError("Only one SELECT at a time.", "The journal is append-only; the views are in docs.")
             frame: pd.DataFrame = cursor.execute(statements[0]).df()
         except duckdb.Error as error:
             raise UsageError(f"The query failed: {str(error).strip().splitlines()[0]}", _VIEWS_HINT) from error
+        finally:
+            cursor.close()  # ends its transaction too
         return frame
 
     def verify(self) -> Report:

@@ -21,7 +21,8 @@ VIEWS: dict[str, str] = {
         ), line(branch, last_seq) AS (
             SELECT branch_id, 9223372036854775807::BIGINT FROM branches WHERE is_current
             UNION ALL
-            SELECT s.parent, s.at_seq FROM line l JOIN starts s ON s.branch = l.branch WHERE s.parent > 0
+            SELECT s.parent, s.at_seq FROM line l JOIN starts s ON s.branch = l.branch
+            WHERE s.parent > 0 AND s.parent < s.branch
         )
         SELECT branch AS branch_id, last_seq FROM line
     """,
@@ -52,7 +53,7 @@ VIEWS: dict[str, str] = {
                CASE ends.kind WHEN 'run_ended' THEN ends.body->>'$.status' WHEN 'run_paused' THEN 'paused'
                               ELSE 'open' END AS status,
                e.time AS started, CASE WHEN ends.kind = 'run_ended' THEN ends.time END AS ended,
-               e.body->>'$.label' AS label, e.body->>'$.prompt' AS prompt, e.body->>'$.model' AS model,
+               coalesce(e.body->>'$.label', '') AS label, e.body->>'$.prompt' AS prompt, e.body->>'$.model' AS model,
                coalesce(spent.model_calls, 0) AS model_calls, coalesce(called.tool_calls, 0) AS tool_calls,
                coalesce(spent.input_tokens, 0) AS input_tokens, coalesce(spent.cached_tokens, 0) AS cached_tokens,
                coalesce(spent.output_tokens, 0) AS output_tokens, points.checkpoint,
@@ -65,7 +66,7 @@ VIEWS: dict[str, str] = {
     """,
     "tool_calls": """
         WITH results AS (
-            SELECT run, body->>'$.result.call_id' AS call_id, body->>'$.result.text' AS result,
+            SELECT run, step, body->>'$.result.call_id' AS call_id, body->>'$.result.text' AS result,
                    coalesce(body->>'$.result.status', 'ok') AS status, (body->>'$.seconds')::DOUBLE AS seconds,
                    time AS finished
             FROM journal WHERE kind = 'tool_finished'
@@ -78,7 +79,7 @@ VIEWS: dict[str, str] = {
         SELECT i.run, i.step, b.branch, i.call_id, i.tool, i.arguments, i.effect,
                coalesce(r.status, 'in_doubt') AS status, r.result, r.seconds, i.started, r.finished, i.idempotency_key
         FROM intents i JOIN branches b ON b.branch_id = i.branch
-        LEFT JOIN results r ON r.run = i.run AND r.call_id = i.call_id
+        LEFT JOIN results r ON r.run = i.run AND r.step = i.step
     """,
     "steps": """
         SELECT a.run, a.step, 'model' AS kind, r.body->>'$.model' AS name, 'ok' AS status,
