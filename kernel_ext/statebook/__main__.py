@@ -1,0 +1,7 @@
+"""``python -m statebook``."""
+
+import sys
+
+from statebook.cli import main
+
+sys.exit(main())
