@@ -6,8 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
-import duckdb  # noqa: TID253 - a test need not load fast
-import pandas as pd  # noqa: TID253 - a test need not load fast
+import duckdb
+import pandas as pd
 import pytest
 from statebook.errors import ToolError
 from statebook.tools.base import ToolContext
