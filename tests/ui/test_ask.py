@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from statebook.protocol.approvals import Answer
 from statebook.run.seams import Silent
-from statebook.ui.ask import CardAsker, PromptAsker, choose_asker, read_answer
-from statebook.ui.card import answered, question_call
+from statebook.ui.ask.card import answered, question_call
+from statebook.ui.ask.ladder import CardAsker, PromptAsker, choose_asker, read_answer
 from ui_samples import paused, question
 
 
@@ -92,7 +92,7 @@ def test_a_card_that_is_not_heard_is_followed_by_the_prompt_and_not_tried_again(
     async def deaf(_question):
         tried.append(1)
 
-    monkeypatch.setattr("statebook.ui.ask.ask_by_card", deaf)
+    monkeypatch.setattr("statebook.ui.ask.ladder.ask_by_card", deaf)
     typed(monkeypatch, "y", "a")
     asker = CardAsker(PromptAsker(here))
 

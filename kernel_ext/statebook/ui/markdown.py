@@ -72,7 +72,7 @@ def _parser() -> MarkdownIt:
     dollarmath_plugin(parser, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
     parser.inline.ruler.before("escape", "math_brackets", _math_brackets)
     parser.inline.ruler.before("link", "citation", _citation)
-    parser.validateLink = lambda url: bool(_LINK.match(url))  # type: ignore[method-assign]
+    parser.validateLink = lambda url: bool(_LINK.match(url))  # type: ignore[method-assign]  # the documented way to set it
     drawn: Mapping[str, Callable[[Token], str]] = {
         "text": lambda token: words(token.content),
         "image": _image,
@@ -82,7 +82,7 @@ def _parser() -> MarkdownIt:
         "math_inline_double": lambda token: f"<span>$${code(token.content)}$$</span>",
         "math_block": lambda token: f"<p>$${code(token.content)}$$</p>\n",
     }
-    rules: Any = parser.renderer.rules  # type: ignore[attr-defined]
+    rules: Any = parser.renderer.rules  # type: ignore[attr-defined]  # a protocol hides the rules
     rules.update({name: _rule(draw) for name, draw in drawn.items()})
     rules["citation"] = lambda tokens, at, _options, env: env["cite"](marks_in(tokens[at].content))
     return parser

@@ -115,7 +115,7 @@ class HeadlessSink:
         with contextlib.suppress(Exception):
             from IPython.display import display
 
-            display(bundle(run, self._passages), raw=True)  # type: ignore[no-untyped-call]
+            display(bundle(run, self._passages), raw=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
 
 
 class NotebookSink:
@@ -184,7 +184,7 @@ class NotebookSink:
         if self._handle is None:
             from IPython.display import display
 
-            self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+            self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
         else:
             self._handle.update(data, raw=True)
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from statebook.ids import run_name
 from statebook.protocol.approvals import Answer, Question
-
-from .escape import code, one_line, visible
-from .lines import CHOICES, DECISIONS, called, pretty_arguments
+from statebook.ui.escape import code, one_line, visible
+from statebook.ui.lines import CHOICES, DECISIONS, called, pretty_arguments
 
 HANDSHAKE = 8.0
 """Seconds within which the card must show signs of life; else the front end can't reach a running cell."""
@@ -73,7 +72,7 @@ async def ask_by_card(question: Question, handshake: float = HANDSHAKE) -> Answe
             loop.call_soon_threadsafe(take, content)
 
     widget.on_msg(on_message)
-    handle = display(widget, display_id=True)  # type: ignore[no-untyped-call]
+    handle = display(widget, display_id=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
     answer: Answer | None = None
     reached = False
     try:

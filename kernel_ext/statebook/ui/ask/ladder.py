@@ -12,9 +12,9 @@ from typing import Any
 from statebook.protocol.approvals import Answer, Choice, Question
 from statebook.protocol.runs import Run
 from statebook.run.seams import Asker, Silent
+from statebook.ui.escape import one_line, visible
 
 from .card import answered, ask_by_card, question_call, question_facts, question_title
-from .escape import one_line, visible
 
 MainThread = Callable[[Callable[[], Answer | None]], Awaitable[Answer | None]]
 """Runs a function on the main thread and gives its result; ``input`` and signals work only there."""
@@ -97,7 +97,7 @@ class PromptAsker:
 def _prompt(question: Question) -> Answer | None:
     """Ask until the answer is one of the choices: an empty or misspelt line decides nothing."""
     reason = f"{visible(question.reason)}\n" if question.reason else ""
-    print(f"{question_title(question)}\n{reason}{question_call(question)}\n{question_facts(question)}", flush=True)  # noqa: T201
+    print(f"{question_title(question)}\n{reason}{question_call(question)}\n{question_facts(question)}", flush=True)  # noqa: T201  the box is asked below it
     menu = _MENU[question.kind]
     with _interruptible():
         while True:
@@ -107,7 +107,7 @@ def _prompt(question: Question) -> Answer | None:
                 return None
             answer = read_answer(question, line)
             if answer is not None:
-                print(answered(question, answer), flush=True)  # noqa: T201
+                print(answered(question, answer), flush=True)  # noqa: T201  the box is asked below it
                 return answer
 
 
