@@ -35,6 +35,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
     "threads": "1",  # commits of a few rows: thread hand-over costs more than it gives
+    "default_block_size": "16384",  # of a new file: one of a few kilobytes stays small, and a fold writes little
+    "storage_compatibility_version": "v1.5.0",  # every DuckDB we stand on reads what any of them wrote
 }
 
 _PATIENCE = 0.6

@@ -14,18 +14,22 @@ from .views import VIEWS
 MIGRATIONS: tuple[str, ...] = (
     # 1: the journal is the truth; artifacts hold bytes by content; drafts hold text of an unfinished model step;
     #    documents and passages are the corpus that answers cite. No primary keys: one writer numbers the rows, and an
-    #    index would have to be loaded on opening.
+    #    index would have to be loaded on opening. Text is packed by zstd: a fold rewrites the newest rows, so it is
+    #    shorter by what they shrink.
     """
     CREATE TABLE meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL);
     CREATE TABLE journal (
         seq BIGINT NOT NULL, branch INTEGER NOT NULL, run INTEGER NOT NULL, step INTEGER NOT NULL,
-        kind VARCHAR NOT NULL, time TIMESTAMP NOT NULL, body JSON NOT NULL, digest BLOB NOT NULL
+        kind VARCHAR NOT NULL, time TIMESTAMP NOT NULL, body JSON NOT NULL USING COMPRESSION zstd, digest BLOB NOT NULL
     );
     CREATE TABLE artifact (
         digest VARCHAR NOT NULL, media_type VARCHAR NOT NULL, name VARCHAR NOT NULL, size BIGINT NOT NULL,
         bytes BLOB, time TIMESTAMP NOT NULL
     );
-    CREATE TABLE draft (run INTEGER NOT NULL, step INTEGER NOT NULL, part INTEGER NOT NULL, text VARCHAR NOT NULL);
+    CREATE TABLE draft (
+        run INTEGER NOT NULL, step INTEGER NOT NULL, part INTEGER NOT NULL,
+        text VARCHAR NOT NULL USING COMPRESSION zstd
+    );
     CREATE TABLE document (
         number INTEGER NOT NULL, path VARCHAR NOT NULL, title VARCHAR NOT NULL, digest VARCHAR NOT NULL,
         size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, status VARCHAR NOT NULL, error VARCHAR NOT NULL,
@@ -33,7 +37,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE TABLE passage (
         document INTEGER NOT NULL, ordinal INTEGER NOT NULL, place VARCHAR NOT NULL,
-        first BIGINT NOT NULL, last BIGINT NOT NULL, text VARCHAR NOT NULL
+        first BIGINT NOT NULL, last BIGINT NOT NULL, text VARCHAR NOT NULL USING COMPRESSION zstd
     );
     """,
 )
