@@ -41,8 +41,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Runs a research session over documents in a real notebook, kills the kernel in the middle of a run,"
         " goes on in a new one, and leaves a cited report. Needs no key and no network.",
     )
-    demo.add_argument("folder", nargs="?", metavar="FOLDER", help="the documents (none: briefs that come with statebook)")
-    demo.add_argument("--out", metavar="DIR", help="where to write (statebook-demo, or the next number where it is in use)")
+    demo.add_argument(
+        "folder", nargs="?", metavar="FOLDER", help="the documents (none: briefs that come with statebook)"
+    )
+    demo.add_argument(
+        "--out", metavar="DIR", help="where to write (statebook-demo, or the next number where it is in use)"
+    )
     demo.add_argument("--questions", nargs="+", default=[], metavar="Q", help="ask these instead of questions of ours")
     demo.add_argument("--lab", action="store_true", help="open the notebook in JupyterLab at the end")
     return parser

@@ -26,6 +26,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 12
+"""How many known names an error lists."""
+
 
 class StatebookError(Exception):
     """What happened (``message``) and what to do next (``hint``), shown as one line without a traceback."""
@@ -56,7 +59,7 @@ class UnknownName(UsageError):
         if near:
             advice = f"Did you mean {near[0]!r}?"
         elif choices:
-            shown = ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")
+            shown = ", ".join(choices[:_SHOWN]) + (", ..." if len(choices) > _SHOWN else "")
             advice = f"Known: {shown}."
         else:
             advice = ""

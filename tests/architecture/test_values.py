@@ -22,7 +22,7 @@ def _dataclasses(package):
     for file in package:
         if not file.inside.startswith("protocol/") or file.path.name == "__init__.py":
             continue
-        module = importlib.import_module(f"statebook.protocol.{file.path.stem}")
+        module = importlib.import_module("statebook." + file.inside.removesuffix(".py").replace("/", "."))
         for _, found in inspect.getmembers(module, inspect.isclass):
             if dataclasses.is_dataclass(found) and found.__module__ == module.__name__:
                 yield file.path.name, found

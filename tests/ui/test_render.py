@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from statebook.protocol.events import RunEnded, RunPaused
+from statebook.protocol.journal.events import RunEnded, RunPaused
 from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
 from statebook.ui.lines import amount, duration, footer

@@ -9,8 +9,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from statebook.protocol.calls import Limits
-from statebook.protocol.events import RunEnded, RunResumed
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.events import RunEnded, RunResumed
+from statebook.protocol.journal.runs import Run
 from statebook.ui.sinks import HeadlessSink, NotebookSink, TerminalSink, choose_sink
 from ui_samples import ANSWER, Journal, call, done, failed, interrupted, paused, research, texts
 

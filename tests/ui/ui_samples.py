@@ -9,7 +9,7 @@ from typing import Any
 
 from statebook.protocol.approvals import Question
 from statebook.protocol.calls import Limits
-from statebook.protocol.events import (
+from statebook.protocol.journal.events import (
     ApprovalAsked,
     ApprovalDecided,
     Entry,
@@ -24,10 +24,10 @@ from statebook.protocol.events import (
     ToolFinished,
     ToolIntended,
 )
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.messages import Message, Reasoning, Text, ToolCall, ToolResult
 from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
-from statebook.protocol.runs import Run
 
 START = datetime(2026, 11, 20, 14, 3, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ are derived anew each time, and a missing result becomes an explicit part that s
 from __future__ import annotations
 
 from statebook.protocol.calls import Attachment
+from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import Message, Text, ToolResult, assistant, user
-from statebook.protocol.runs import CallRecord, ModelRecord, Run
 
 _INTERRUPTED = "[The answer was stopped here.]"
 

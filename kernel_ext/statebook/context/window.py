@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from statebook.protocol.codec import canonical, digest, to_json
+from statebook.protocol.journal.codec import canonical, digest, to_json
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.messages import Message, ToolResult
 from statebook.protocol.models import ModelRequest
-from statebook.protocol.runs import Run
 from statebook.protocol.tools import ToolSpec
 
 from .history import messages_of

@@ -12,7 +12,7 @@ from statebook.errors import UsageError
 from statebook.ids import checkpoint_name, parse_run, run_name
 from statebook.protocol.approvals import Rule
 from statebook.protocol.calls import AgentCall
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.runs import Run
 from statebook.session.identity import Notebook
 from statebook.session.memory import add_memory, forget_memory
 from statebook.session.registry import Registry, named

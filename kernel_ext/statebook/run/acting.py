@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from statebook.errors import StatebookError, StoreError
-from statebook.protocol.codec import digest
-from statebook.protocol.events import (
+from statebook.protocol.journal.codec import digest
+from statebook.protocol.journal.events import (
     CheckpointMade,
     Event,
     MemoryForgotten,
@@ -23,8 +23,8 @@ from statebook.protocol.events import (
     ToolIntended,
     ToolStateSet,
 )
+from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.protocol.messages import ToolResult
-from statebook.protocol.runs import CallRecord, Run
 from statebook.protocol.tools import ToolOutcome
 from statebook.tools.base import Tool, ToolContext
 

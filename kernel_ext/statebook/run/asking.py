@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from statebook.context.window import Window, assemble
 from statebook.errors import ModelError, StoreError
-from statebook.protocol.codec import canonical, digest, to_json
-from statebook.protocol.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
+from statebook.protocol.journal.codec import canonical, digest, to_json
+from statebook.protocol.journal.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Completion, TextDelta
-from statebook.protocol.runs import Run
 from statebook.protocol.tools import ArtifactData
 
 from .environment import Environment, Paused

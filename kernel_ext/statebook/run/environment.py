@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from statebook.model.base import Model
-from statebook.protocol.events import Event
+from statebook.protocol.journal.events import Event
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
-from statebook.protocol.runs import Run
 from statebook.protocol.tools import ArtifactData
 from statebook.store.journal import Place
 from statebook.store.store import Store

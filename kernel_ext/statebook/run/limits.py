@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from statebook.protocol.calls import Limits
-from statebook.protocol.events import RunPaused
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.events import RunPaused
+from statebook.protocol.journal.runs import Run
 
 
 def reached(run: Run, *, ahead: int = 0) -> RunPaused | None:

@@ -12,7 +12,7 @@ from typing import cast
 
 from statebook.errors import ModelError
 from statebook.protocol.calls import Limits
-from statebook.protocol.events import (
+from statebook.protocol.journal.events import (
     CheckpointMade,
     EndStatus,
     ModelInterrupted,
@@ -21,8 +21,8 @@ from statebook.protocol.events import (
     RunPaused,
     RunResumed,
 )
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage, marks_in
-from statebook.protocol.runs import Run
 
 from .acting import act
 from .asking import ask_model

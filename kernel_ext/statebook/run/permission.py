@@ -18,8 +18,8 @@ from typing import Any
 
 from statebook.errors import StatebookError, UnknownName
 from statebook.protocol.approvals import Answer, Choice, Grant, Question
-from statebook.protocol.events import ApprovalAsked, ApprovalDecided, Event, GrantGiven
-from statebook.protocol.runs import CallRecord, Run
+from statebook.protocol.journal.events import ApprovalAsked, ApprovalDecided, Event, GrantGiven
+from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.protocol.tools import ToolOutcome, ToolSpec
 from statebook.tools.base import Tool
 from statebook.tools.toolbox import parse_arguments

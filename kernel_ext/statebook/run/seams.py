@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from statebook.protocol.approvals import Answer, Question
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.runs import Run
 
 
 class Sink(Protocol):

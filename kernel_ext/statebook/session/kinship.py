@@ -15,7 +15,7 @@ from pathlib import Path
 
 from statebook.errors import StoreError
 from statebook.ids import new_session_id
-from statebook.protocol.events import NotebookMoved
+from statebook.protocol.journal.events import NotebookMoved
 from statebook.store.journal import Place
 from statebook.store.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from statebook.errors import UsageError
-from statebook.protocol.events import MemoryForgotten, MemoryKept
+from statebook.protocol.journal.events import MemoryForgotten, MemoryKept
 from statebook.protocol.memories import Memory
 from statebook.store.journal import Place
 from statebook.store.store import Store

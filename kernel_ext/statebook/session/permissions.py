@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statebook.protocol.approvals import Grant, Rule
-from statebook.protocol.events import RuleSet
+from statebook.protocol.journal.events import RuleSet
 from statebook.store.journal import Place
 from statebook.store.store import Store
 from statebook.tools.policy import Policy

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from statebook.protocol.calls import AgentCall
-from statebook.protocol.codec import canonical, digest, to_json
+from statebook.protocol.journal.codec import canonical, digest, to_json
 
 
 def key_of(call: AgentCall, model: str) -> str:

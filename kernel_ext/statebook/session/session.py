@@ -15,9 +15,9 @@ from statebook.ids import run_name
 from statebook.model.base import Model
 from statebook.model.registry import default_name, resolve
 from statebook.protocol.calls import AgentCall, Limits
-from statebook.protocol.events import RunStarted, SessionOpened
+from statebook.protocol.journal.events import RunStarted, SessionOpened
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
-from statebook.protocol.runs import Run
 from statebook.run.asking import window_of
 from statebook.run.environment import Environment, close
 from statebook.run.limits import merged

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from statebook.errors import StoreDamaged, StoreFull, StoreReadOnly
-from statebook.protocol.codec import digest
+from statebook.protocol.journal.codec import digest
 from statebook.protocol.tools import ArtifactData
 
 from .database import Database

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from statebook.errors import StoreDamaged, UsageError
-from statebook.protocol.codec import decode_event, encode_event
-from statebook.protocol.events import BranchStarted, BranchSwitched, CheckpointMade, Entry, Event
+from statebook.protocol.journal.codec import decode_event, encode_event
+from statebook.protocol.journal.events import BranchStarted, BranchSwitched, CheckpointMade, Entry, Event
 
 from .database import Database
 

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from statebook.protocol.approvals import Grant, Rule
-from statebook.protocol.events import (
+from statebook.protocol.journal.events import (
     Entry,
     Event,
     GrantEnded,

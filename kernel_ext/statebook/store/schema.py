@@ -121,6 +121,6 @@ def _refresh_views(database: Database) -> None:
 
 
 def _views_version() -> str:
-    from statebook.protocol.codec import canonical, digest
+    from statebook.protocol.journal.codec import canonical, digest
 
     return digest(canonical(VIEWS))[:16]

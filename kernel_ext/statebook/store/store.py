@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statebook.errors import StoreError, StoreReadOnly, UsageError
-from statebook.protocol.codec import encodable
-from statebook.protocol.events import Entry, Event
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.codec import encodable
+from statebook.protocol.journal.events import Entry, Event
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.tools import ArtifactData
 
 from .artifacts import Artifacts

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from statebook.errors import StoreDamaged
-from statebook.protocol.codec import KINDS, decode_event
+from statebook.protocol.journal.codec import KINDS, decode_event
 
 from .artifacts import Artifacts
 from .database import Database

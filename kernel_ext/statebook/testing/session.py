@@ -15,7 +15,7 @@ from statebook.errors import StoreError
 from statebook.model.base import Model
 from statebook.protocol.approvals import Answer, Question
 from statebook.protocol.calls import AgentCall, Limits
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Asker, Silent, Sink
 from statebook.session.identity import Notebook
 from statebook.session.registry import Registry

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from statebook.ids import checkpoint_name, run_name
 from statebook.protocol.approvals import Choice
-from statebook.protocol.events import PauseReason
+from statebook.protocol.journal.events import PauseReason
+from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import ResultStatus, ToolCall
-from statebook.protocol.runs import CallRecord, ModelRecord, Run
 
 from .escape import one_line, visible
 

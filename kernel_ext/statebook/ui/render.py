@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
-from statebook.protocol.runs import Run
 
 from .escape import clip, code, one_line, words
 from .lines import activity, ending, footer

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from statebook.ids import run_name
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Sink
 
 from .ask import somebody_there

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import Reasoning
-from statebook.protocol.runs import CallRecord, ModelRecord, Run
 
 from .escape import clip, code, one_line, words
 from .lines import DECISIONS, arguments_line, call_state, duration, model_stop, pretty_arguments

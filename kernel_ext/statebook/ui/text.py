@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from statebook.ids import run_name
-from statebook.protocol.runs import CallRecord, ModelRecord, Run
+from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 
 from .escape import clip, one_line, visible
 from .lines import activity, call_state, called, duration, ending, footer, model_stop

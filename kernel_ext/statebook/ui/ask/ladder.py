@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from statebook.protocol.approvals import Answer, Choice, Question
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Asker, Silent
 from statebook.ui.escape import one_line, visible
 

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .approvals import Choice, QuestionKind
-from .calls import Limits
+from statebook.protocol.approvals import Choice, QuestionKind
+from statebook.protocol.calls import Limits
+from statebook.protocol.messages import Message, ToolCall, ToolResult
+from statebook.protocol.models import StopReason, Usage
+from statebook.protocol.passages import Passage
+from statebook.protocol.tools import Effect
+
 from .events import (
     ApprovalAsked,
     ApprovalDecided,
@@ -25,10 +30,6 @@ from .events import (
     ToolFinished,
     ToolIntended,
 )
-from .messages import Message, ToolCall, ToolResult
-from .models import StopReason, Usage
-from .passages import Passage
-from .tools import Effect
 
 RunStatus = Literal["running", "paused", "done", "failed", "interrupted"]
 

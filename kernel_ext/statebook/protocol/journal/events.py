@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from .approvals import Choice, Grant, QuestionKind, Rule
-from .calls import Attachment, Limits
-from .messages import Message, ToolCall, ToolResult
-from .models import StopReason, Usage
-from .passages import Passage
-from .tools import Effect
+from statebook.protocol.approvals import Choice, Grant, QuestionKind, Rule
+from statebook.protocol.calls import Attachment, Limits
+from statebook.protocol.messages import Message, ToolCall, ToolResult
+from statebook.protocol.models import StopReason, Usage
+from statebook.protocol.passages import Passage
+from statebook.protocol.tools import Effect
 
 EndStatus = Literal["done", "failed", "interrupted"]
 PauseReason = Literal["approval", "in_doubt", "tool", "steps", "tokens", "seconds"]
