@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from statebook.config import Settings
 from statebook.context.history import text_of
 from statebook.errors import UsageError
-from statebook.ids import checkpoint_name, parse_run, run_name
+from statebook.ids import checkpoint_name, run_name
 from statebook.protocol.approvals import Rule
 from statebook.protocol.calls import AgentCall
 from statebook.protocol.journal.runs import Run
@@ -23,7 +23,7 @@ from statebook.ui.listing import listing
 from statebook.ui.sheet import Sheet
 from statebook.ui.sinks import HeadlessSink, TerminalSink
 
-from .grammar import HelpAsked, line_parser, subcommands
+from .grammar import HelpAsked, line_parser, parse_run, subcommands
 from .versions import versions
 
 if TYPE_CHECKING:

@@ -188,3 +188,11 @@ def split(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError:
         raise UsageError(f"A quote is not closed in: {line.strip()}", "Close it, or leave it out.") from None
+
+
+def parse_run(text: str) -> int:
+    """``"r3"`` or ``"3"`` -> ``3``; UsageError otherwise."""
+    match = re.fullmatch(r"r?(\d+)", text.strip())
+    if not match:
+        raise UsageError(f"{text!r} is not a run.", "Runs are written r1, r2, ...; `%agent list` shows them.")
+    return int(match[1])

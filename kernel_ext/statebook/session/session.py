@@ -6,8 +6,8 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 
-from statebook import __version__
 from statebook.config import Settings
 from statebook.context.window import Window
 from statebook.errors import RunFailed, RunPaused, UsageError
@@ -51,7 +51,7 @@ class Session:
         self._active: int = 0
         self.latest: int = 0
         """The run that was worked on last; 0 before the first."""
-        opened = SessionOpened(str(notebook.path), notebook.how, os.getpid(), __version__)
+        opened = SessionOpened(str(notebook.path), notebook.how, os.getpid(), version("statebook"))
         store.commit([(Place(), opened)])
 
     def close(self) -> None:
