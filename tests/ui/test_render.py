@@ -4,11 +4,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from statebook.protocol.journal.events import RunEnded, RunPaused
+from statebook.protocol.journal.events import RunEnded, RunPaused, ToolFinished
+from statebook.protocol.messages import ToolResult
 from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
+from statebook.protocol.tools import ArtifactData
 from statebook.ui.lines import amount, duration, footer
-from statebook.ui.render import LIVE, run_html
+from statebook.ui.render import LARGEST_FIGURE, LIVE, run_html
 from statebook.ui.steps import ARGUMENTS
 from statebook.ui.text import run_text
 from ui_samples import (
@@ -227,3 +229,25 @@ def test_a_mark_from_an_earlier_run_is_numbered_once_the_session_knows_it():
     run = Journal().model("As said [S8.1].").add(RunEnded("done", "", (earlier,))).run()
     assert "[1] Durable execution, in brief" in run_text(run)
     assert "[?]" not in run_html(run)
+
+
+def drawing(*digests):
+    wanted = call(1, "python", code="plt.plot(x)")
+    journal = Journal().model(calls=[wanted]).intend(wanted, "write")
+    result = ToolResult(wanted.id, wanted.name, "[figure 1: image/png]", "ok", digests)
+    return journal.add(ToolFinished(result, 0.01)).model("Drawn.").add(RunEnded("done")).run()
+
+
+def test_figures_that_tools_drew_are_shown_and_named():
+    kept = {"aa": ArtifactData(b"\x89PNG...", "image/png"), "bb": ArtifactData(b"{}", "application/json")}
+    image = soup_of(run_html(drawing("aa", "bb", "gone"), None, kept.get)).select(".sb-figures img")
+    assert [tag["src"] for tag in image] == ["data:image/png;base64,iVBORy4uLg=="]
+    assert image[0]["alt"] == "figure 1 of python, r3.2"
+
+
+def test_a_picture_that_can_carry_a_script_or_is_huge_is_not_drawn():
+    kept = {
+        "svg": ArtifactData(b"<svg onload=alert(1)/>", "image/svg+xml"),
+        "big": ArtifactData(b"\x89PNG" + bytes(LARGEST_FIGURE), "image/png"),
+    }
+    assert "<img" not in run_html(drawing("svg", "big"), None, kept.get)

@@ -102,7 +102,7 @@ class Commands:
         """Events of a run, or the newest ones; oldest first."""
         where = f"WHERE run = {parse_run(flags.run)}" if flags.run else ""
         return self._listed(
-            f"SELECT * FROM (SELECT seq, time, branch, 'r' || run AS run, step, kind, left(body, 160) AS body"  # noqa: S608 - numbers only
+            f"SELECT * FROM (SELECT seq, time, branch, 'r' || run AS run, step, kind, left(body, 160) AS body"
             f" FROM events {where} ORDER BY seq DESC LIMIT {int(flags.n)}) ORDER BY seq"
         )
 
@@ -113,7 +113,7 @@ class Commands:
         if run is None:
             raise UsageError("There is no run yet.", "Begin a cell with %%agent.")
         in_kernel = getattr(self._host.shell, "kernel", None) is not None
-        sink = HeadlessSink(session.passage_texts) if in_kernel else TerminalSink(stream=False)
+        sink = HeadlessSink(session.passage_texts, session.picture) if in_kernel else TerminalSink(stream=False)
         sink.close(run)
 
     def to_resume(self, flags: Flags) -> Run:

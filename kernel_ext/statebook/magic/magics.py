@@ -15,6 +15,7 @@ from statebook.config import Settings
 from statebook.errors import RunInterrupted, UsageError
 from statebook.ids import checkpoint_name, run_name
 from statebook.protocol.calls import AgentCall, Limits
+from statebook.run.seams import Sink
 from statebook.session.identity import Notebook, identify
 from statebook.session.registry import Registry
 from statebook.session.session import Session
@@ -108,7 +109,7 @@ class Statebook(Configurable):
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
         session = self.session(cell)
         call = self.call(flags, cell, session)
-        sink = choose_sink(self.shell, session.passage_texts, verbose=flags.verbose, stream=not flags.no_stream)
+        sink = self._sink(session, verbose=flags.verbose, stream=not flags.no_stream)
         asker = choose_asker(self.shell, self.bridge.on_main_thread)
         try:
             run = await session.execute(call, sink, asker)
@@ -121,12 +122,15 @@ class Statebook(Configurable):
         session = self.session()
         number = self.commands.to_resume(flags).number
         limits = Limits(flags.max_steps, flags.max_tokens, flags.timeout)
-        sink = choose_sink(self.shell, session.passage_texts, verbose=flags.verbose)
+        sink = self._sink(session, verbose=flags.verbose)
         asker = choose_asker(self.shell, self.bridge.on_main_thread)
         try:
             await session.resume(number, limits, sink, asker, flags.model)
         except asyncio.CancelledError:
             raise stopped(session) from None
+
+    def _sink(self, session: Session, *, verbose: bool, stream: bool = True) -> Sink:
+        return choose_sink(self.shell, session.passage_texts, session.picture, verbose=verbose, stream=stream)
 
     def call(self, flags: Flags, cell: str, session: Session) -> AgentCall:
         """The frozen call of a cell. Raises PromptError, UsageError."""

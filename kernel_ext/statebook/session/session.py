@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 
 from statebook.config import Settings
 from statebook.context.window import Window
-from statebook.errors import RunFailed, RunPaused, UsageError
+from statebook.errors import RunFailed, RunPaused, StoreDamaged, UsageError
 from statebook.ids import run_name
 from statebook.model.base import Model
 from statebook.model.registry import default_name, resolve
@@ -18,6 +19,7 @@ from statebook.protocol.calls import AgentCall, Limits
 from statebook.protocol.journal.events import RunStarted, SessionOpened
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
+from statebook.protocol.tools import ArtifactData
 from statebook.run.asking import window_of
 from statebook.run.environment import Environment, close
 from statebook.run.limits import merged
@@ -142,6 +144,13 @@ class Session:
         found = {passage.mark: self.store.documents.passage(passage.mark) for passage in passages}
         return {mark: passage.text for mark, passage in found.items() if passage is not None}
 
+    def picture(self, digest: str) -> ArtifactData | None:
+        """An artifact of a run by its digest; None when it is not here or damaged."""
+        found = self.store.artifacts.find(digest)
+        with suppress(StoreDamaged):
+            return ArtifactData(self.store.artifacts.get(digest), found.media_type, found.name) if found else None
+        return None
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _check_free(self) -> None:
@@ -154,7 +163,11 @@ class Session:
         runs = self.store.runs_with_key(key_of(call, model.name))
         present = {cell for cell, _ in cells_of(self.notebook.path)} if runs and call.cell_id else set()
         number = self._claims.find(runs, call.cell_id, present)
-        return self.run(number) if number else None
+        if number:
+            return self.run(number)
+        # without ids a second identical cell is a new question, but one that has no answer yet is being asked again
+        newest = self.run(runs[-1][0]) if runs and not call.cell_id else None
+        return newest if newest is not None and newest.status not in _FINISHED else None
 
     def _go_to(self, name: str) -> None:
         journal = self.store.journal

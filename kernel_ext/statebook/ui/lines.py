@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from statebook.ids import checkpoint_name, run_name
 from statebook.protocol.approvals import Choice
@@ -157,7 +157,8 @@ def footer(run: Run) -> str:
 
 
 def _local(time: datetime) -> datetime:
-    return time.astimezone() if time.tzinfo else time
+    """In the reader's zone; the journal's times are UTC without one."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone()
 
 
 def activity(run: Run, progress: str = "") -> str:

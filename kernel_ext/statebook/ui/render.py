@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from statebook.ids import run_name
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
+from statebook.protocol.tools import ArtifactData
 
 from .escape import clip, code, one_line, words
 from .lines import activity, ending, footer
@@ -18,11 +21,18 @@ from .steps import steps_html
 
 Passages = Callable[[Sequence[Passage]], Mapping[str, str]]
 """Gives the texts of passages (by mark) that a run refers to without holding them."""
+Pictures = Callable[[str], ArtifactData | None]
+"""Gives an artifact of a run by its digest."""
 
 LIVE = 40_000
 """Most characters of a streaming answer that are drawn again with each update."""
 PASSAGE = 1500
 """Most characters of one passage under an answer."""
+FIGURES = 6
+"""Most figures that are drawn into one output."""
+LARGEST_FIGURE = 1_000_000
+"""Bytes above which a figure is only named: the notebook file holds it once more."""
+_DRAWN = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _TOOLTIP = 300
 
 
@@ -55,17 +65,26 @@ class Citations:
         return " ".join(passage.title.split()) if passage and passage.title.strip() else self.where(mark)
 
 
-def run_html(run: Run, passages: Passages | None = None, *, live: bool = False, progress: str = "") -> str:
-    """The HTML of a run: steps, answer, sources, footer.
+def run_html(
+    run: Run,
+    passages: Passages | None = None,
+    pictures: Pictures | None = None,
+    *,
+    live: bool = False,
+    progress: str = "",
+) -> str:
+    """The HTML of a run: steps, figures, answer, sources, footer.
 
-    ``passages`` gives the cited passages' texts. ``live`` draws a working run: newest calls, no sources, and at most
-    `LIVE` characters of the answer. Everything that came from a model, a tool or a document is escaped; without
-    its ``<style>`` the output is still a readable document of ordinary elements.
+    ``passages`` gives the cited passages' texts, ``pictures`` the figures that tools drew. ``live`` draws a working
+    run: newest calls, no sources, and at most `LIVE` characters of the answer. Everything that came from a model, a
+    tool or a document is escaped; without its ``<style>`` the output is still a readable document of ordinary elements.
     """
     citations = Citations.of(run)
     texts = {} if live else _texts(citations, passages)
     anchor = _anchor(run)
     parts = [f"<style>{_style()}</style>\n", steps_html(run, live=live)]
+    if pictures is not None and not live:
+        parts.append(_figures(run, pictures))
     parts.append(_answer(run, citations, texts, anchor, live=live))
     if run.status == "running":
         parts.append(f'<div class="sb-live">{words(activity(run, progress))}</div>\n')
@@ -112,6 +131,21 @@ def _answer(run: Run, citations: Citations, texts: Mapping[str, str], anchor: st
         return f'<sup class="sb-cite">{"".join(_mark(mark, citations, texts, anchor) for mark in marks)}</sup>'
 
     return f'<div class="sb-answer">{note}{markdown_html(text, cite)}</div>\n'
+
+
+def _figures(run: Run, pictures: Pictures) -> str:
+    """The figures that tools drew, newest last. Only pixel formats: an SVG may carry scripts."""
+    drawn: list[str] = []
+    for call in run.calls:
+        for number, digest in enumerate(call.result.artifacts if call.result else (), start=1):
+            picture = pictures(digest) if len(drawn) < FIGURES else None
+            if picture is not None and picture.media_type in _DRAWN and len(picture.data) <= LARGEST_FIGURE:
+                about = code(f"figure {number} of {call.call.name}, {run_name(run.number)}.{call.step}")
+                data = base64.b64encode(picture.data).decode("ascii")
+                drawn.append(
+                    f'<p><img src="data:{picture.media_type};base64,{data}" alt="{about}" title="{about}"></p>'
+                )
+    return f'<div class="sb-figures">{"".join(drawn)}</div>\n' if drawn else ""
 
 
 def _mark(mark: str, citations: Citations, texts: Mapping[str, str], anchor: str) -> str:

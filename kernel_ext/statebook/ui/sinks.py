@@ -15,7 +15,7 @@ from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Sink
 
 from .ask import somebody_there
-from .render import Passages, run_html
+from .render import Passages, Pictures, run_html
 from .text import (
     SAVED,
     call_line,
@@ -35,7 +35,9 @@ PER_KILOBYTE = 0.006
 _MARK_LENGTH = 16
 
 
-def choose_sink(shell: Any, passages: Passages, *, verbose: bool = False, stream: bool = True) -> Sink:
+def choose_sink(
+    shell: Any, passages: Passages, pictures: Pictures | None = None, *, verbose: bool = False, stream: bool = True
+) -> Sink:
     """The sink for this cell: ``shell`` is IPython's; ``stream=False`` leaves only the final output.
 
     Outside a kernel it is the terminal. In a kernel whose front end can't answer (nbclient, papermill, nbval) the
@@ -44,16 +46,16 @@ def choose_sink(shell: Any, passages: Passages, *, verbose: bool = False, stream
     if getattr(shell, "kernel", None) is None:
         return TerminalSink(verbose=verbose, stream=stream)
     if stream and somebody_there(shell):
-        return NotebookSink(passages, verbose=verbose)
-    return HeadlessSink(passages, verbose=verbose)
+        return NotebookSink(passages, pictures, verbose=verbose)
+    return HeadlessSink(passages, pictures, verbose=verbose)
 
 
-def bundle(run: Run, passages: Passages | None) -> dict[str, str]:
+def bundle(run: Run, passages: Passages | None, pictures: Pictures | None = None) -> dict[str, str]:
     """The saved output: whole as HTML; as plain text short, and the same each time the run is executed.
 
     There is no ``text/markdown``: a viewer would render the model's raw HTML in it.
     """
-    return {"text/html": run_html(run, passages), "text/plain": run_text(run, volatile=False, limit=SAVED)}
+    return {"text/html": run_html(run, passages, pictures), "text/plain": run_text(run, volatile=False, limit=SAVED)}
 
 
 class StepLog:
@@ -84,7 +86,7 @@ class StepLog:
 
 
 def _before(time: datetime, born: datetime) -> bool:
-    return time < (born if time.tzinfo else born.astimezone().replace(tzinfo=None))
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)) < born
 
 
 def _print(text: str) -> None:
@@ -97,8 +99,11 @@ def _print(text: str) -> None:
 class HeadlessSink:
     """One final display and no updates."""
 
-    def __init__(self, passages: Passages | None = None, *, verbose: bool = False) -> None:
+    def __init__(
+        self, passages: Passages | None = None, pictures: Pictures | None = None, *, verbose: bool = False
+    ) -> None:
         self._passages = passages
+        self._pictures = pictures
         self._log = StepLog(_print) if verbose else None
 
     def update(self, run: Run) -> None:
@@ -115,14 +120,17 @@ class HeadlessSink:
         with contextlib.suppress(Exception):
             from IPython.display import display
 
-            display(bundle(run, self._passages), raw=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
+            display(bundle(run, self._passages, self._pictures), raw=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
 
 
 class NotebookSink:
     """A live output in a notebook, redrawn at an interval that grows with its size; its last state is the saved one."""
 
-    def __init__(self, passages: Passages | None = None, *, verbose: bool = False) -> None:
+    def __init__(
+        self, passages: Passages | None = None, pictures: Pictures | None = None, *, verbose: bool = False
+    ) -> None:
         self._passages = passages
+        self._pictures = pictures
         self._log = StepLog(_print) if verbose else None
         self._handle: Any = None
         self._interval = SHORTEST
@@ -150,7 +158,7 @@ class NotebookSink:
         if self._log:
             self._log.update(run)
         with contextlib.suppress(Exception):
-            self._show(bundle(run, self._passages))
+            self._show(bundle(run, self._passages, self._pictures))
 
     def _soon(self, run: Run) -> None:
         if self._closed or self._timer is not None:
@@ -225,6 +233,7 @@ class TerminalSink:
 
     def _steps(self, run: Run) -> None:
         if self._verbose:
+            self._break()
             self._log.update(run)
         elif self._stream:
             for call in run.calls:

@@ -302,7 +302,10 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the journal: ``seq`` rises by one per event; ``run`` and ``step`` are 0 where none applies."""
+    """One row of the journal: ``seq`` rises by one per event; ``run`` and ``step`` are 0 where none applies.
+
+    ``time`` is UTC, without a zone, as DuckDB keeps it.
+    """
 
     seq: int
     branch: int
