@@ -286,7 +286,7 @@ def _failed(code: str, message: str) -> dict:
         ([], "end", "ended its answer before it began", True),
     ],
 )
-def test_a_stream_that_fails_is_an_error_and_is_not_asked_for_again(server, wire, events, then, says, retryable):  # noqa: PLR0917
+def test_a_stream_that_fails_is_an_error_and_is_not_asked_for_again(server, wire, events, then, says, retryable):  # noqa: PLR0917 - one column a parameter
     server.replies = [wire.stream(*events, then=then)]
     with pytest.raises(ModelError, match=says) as caught:
         ask(server, retries=2)

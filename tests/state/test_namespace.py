@@ -167,7 +167,7 @@ def test_errors_that_magics_show_by_themselves_are_the_outcomes(run, capsys):
 )
 def test_an_agent_in_an_agent_is_refused(run, shell, code):
     called = []
-    magic = lambda *words: called.append(words)  # noqa: E731
+    magic = lambda *words: called.append(words)  # noqa: E731 - it needs no name of its own
     for name in ("agent", "statebook"):
         shell.register_magic_function(magic, "line", name)
         shell.register_magic_function(lambda line, cell: called.append((line, cell)), "cell", name)
@@ -334,7 +334,7 @@ class Helper:
         def work():
             try:
                 results.append(asyncio.run(coroutine))
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001 - whatever comes is kept for the assertion
                 results.append(error)
             with self.ready:
                 self.ready.notify()

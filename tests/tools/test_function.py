@@ -87,8 +87,8 @@ def test_all_kinds_of_parameters_arrive_as_python_values():
         sizes: dict[str, float],
         schema: Annotated[str, "a name pydantic reserves"],
         title: Annotated[int, pydantic.Field(ge=1, description="a rank")],
-        maybe: Optional[int] = None,  # noqa: UP045
-        fallback: str = None,  # noqa: RUF013
+        maybe: Optional[int] = None,  # noqa: UP045 - people still write it
+        fallback: str = None,  # noqa: RUF013 - people still write it
     ) -> None:
         seen.update(locals())
 
@@ -389,11 +389,11 @@ def test_a_method_is_told_to_be_a_function():
 
 def test_types_without_a_schema_are_named_at_first_use():
     @tool
-    def odd(thing: threading.Lock) -> None:  # type: ignore[valid-type]
+    def odd(thing: threading.Lock) -> None:  # type: ignore[valid-type] - the fault under test
         """Odd."""
 
     @tool
-    def missing(thing: "NoSuchType") -> None:  # noqa: F821
+    def missing(thing: "NoSuchType") -> None:  # noqa: F821 - the fault under test
         """Missing."""
 
     with pytest.raises(UsageError, match="'odd' have no JSON schema"):

@@ -141,7 +141,7 @@ def line_parser() -> Parser:
 def subcommands(parser: Parser) -> dict[str, Parser]:
     """The parsers of the subcommands by name."""
     for action in parser._actions:  # noqa: SLF001 - argparse offers no other way to its own subparsers
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
             return dict(action.choices)
     return {}
 

@@ -51,7 +51,7 @@ def captured(shell: Any, recorder: Recorder) -> Iterator[None]:
         replace(shell, "display_pub", _Publisher(recorder, shell.display_pub))
         # a terminal shell switches rich forms off; they are wanted here
         replace(shell.display_formatter, "active_types", shell.display_formatter.format_types)
-        replace(shell, "_showtraceback", _choose(recorder, _show_error(recorder), shell._showtraceback))  # noqa: SLF001
+        replace(shell, "_showtraceback", _choose(recorder, _show_error(recorder), shell._showtraceback))  # noqa: SLF001 - IPython has no public hook for the error a cell shows
         replace(shell, "ask_exit", _choose(recorder, _no_exit, getattr(shell, "ask_exit", _no_exit)))
         # the piped form prints to sys.stdout; a terminal shell's own writes past it
         replace(shell, "system", _choose(recorder, shell.system_piped, shell.system))
@@ -139,7 +139,7 @@ class _Publisher(DisplayPublisher):
     """What ``display()`` publishes to."""
 
     def __init__(self, recorder: Recorder, original: DisplayPublisher) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.recorder = recorder
         self.original = original
 
@@ -162,7 +162,7 @@ class _Publisher(DisplayPublisher):
         """Clear what was recorded, or the cell's output."""
         recorder = self.recorder.current()
         if recorder is None:
-            self.original.clear_output(wait)  # type: ignore[no-untyped-call]
+            self.original.clear_output(wait)
         else:
             recorder.clear()
 

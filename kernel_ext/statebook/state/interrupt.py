@@ -115,7 +115,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, None], sigint: Sigint, loop: asy
     Another loop may be running on this thread further up (``%%agent`` inside ``%%time`` in a kernel): it stands still.
     """
     outer = asyncio._get_running_loop()  # noqa: SLF001 - documented for authors of event loops
-    asyncio._set_running_loop(None)  # noqa: SLF001
+    asyncio._set_running_loop(None)  # noqa: SLF001 - documented for authors of event loops
     task = loop.create_task(coroutine)
     try:
         sigint.during(partial(loop.run_until_complete, task))
@@ -124,4 +124,4 @@ def run_blocking(coroutine: Coroutine[Any, Any, None], sigint: Sigint, loop: asy
         loop.run_until_complete(asyncio.wait([task]))
         raise
     finally:
-        asyncio._set_running_loop(outer)  # noqa: SLF001
+        asyncio._set_running_loop(outer)  # noqa: SLF001 - documented for authors of event loops

@@ -200,11 +200,11 @@ def _own_loop() -> asyncio.AbstractEventLoop:
     from IPython.core.async_helpers import get_asyncio_loop
 
     outer = asyncio._get_running_loop()  # noqa: SLF001 - documented for authors of event loops
-    asyncio._set_running_loop(None)  # noqa: SLF001
+    asyncio._set_running_loop(None)  # noqa: SLF001 - documented for authors of event loops
     try:
-        loop: asyncio.AbstractEventLoop = get_asyncio_loop()  # type: ignore[no-untyped-call]
+        loop: asyncio.AbstractEventLoop = get_asyncio_loop()
     finally:
-        asyncio._set_running_loop(outer)  # noqa: SLF001
+        asyncio._set_running_loop(outer)  # noqa: SLF001 - documented for authors of event loops
     return loop
 
 

@@ -120,7 +120,7 @@ class HeadlessSink:
         with contextlib.suppress(Exception):
             from IPython.display import display
 
-            display(bundle(run, self._passages, self._pictures), raw=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
+            display(bundle(run, self._passages, self._pictures), raw=True)  # IPython publishes no types
 
 
 class NotebookSink:
@@ -192,7 +192,7 @@ class NotebookSink:
         if self._handle is None:
             from IPython.display import display
 
-            self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
+            self._handle = display(data, raw=True, display_id=True)  # IPython publishes no types
         else:
             self._handle.update(data, raw=True)
 

@@ -14,6 +14,7 @@ _OVERFLOW = re.compile(
 _BUSY = re.compile(r"rate_limit|server_error|overloaded|unavailable|timeout|internal", re.IGNORECASE)
 _SECRET = re.compile(r"\b(sk|sess|key)-[\w*-]{6,}")
 _OVERLOADED = 529
+_SERVER_FAULT = 500
 
 
 def from_exception(error: Exception, where: str, model: str) -> ModelError:
@@ -75,7 +76,7 @@ def _status(error: Any, where: str, model: str) -> ModelError:
         return _overflow(text)
     if status == 429:  # noqa: PLR2004 (the status codes of RFC 9110 and RFC 6585 are their own names)
         return _too_many(error, where, text)
-    if status >= 500:  # noqa: PLR2004
+    if status >= _SERVER_FAULT:
         busy = "is overloaded" if status in {503, _OVERLOADED} else "has a fault of its own"
         return ModelError(f"{where} {busy} ({status}): {text}.", "Ask again in a moment.", retryable=True)
     told = {

@@ -72,7 +72,7 @@ async def ask_by_card(question: Question, handshake: float = HANDSHAKE) -> Answe
             loop.call_soon_threadsafe(take, content)
 
     widget.on_msg(on_message)
-    handle = display(widget, display_id=True)  # type: ignore[no-untyped-call]  # IPython publishes no types
+    handle = display(widget, display_id=True)  # IPython publishes no types
     answer: Answer | None = None
     reached = False
     try:
