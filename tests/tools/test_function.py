@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Annotated, Any, Literal, Optional
 
-import pydantic  # noqa: TID253 - a class of the tests derives from it
+import pydantic
 import pytest
 from statebook.errors import ToolError, UsageError
 from statebook.protocol.passages import Passage

@@ -139,7 +139,7 @@ class _Publisher(DisplayPublisher):
     """What ``display()`` publishes to."""
 
     def __init__(self, recorder: Recorder, original: DisplayPublisher) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # traitlets declares no types
         self.recorder = recorder
         self.original = original
 
