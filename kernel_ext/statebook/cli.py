@@ -38,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="run a research session over a folder of documents, kill its kernel, and go on",
-        description="Runs a research session over documents in a real notebook, kills the kernel in the middle of a run,"
-        " goes on in a new one, and leaves a cited report. Needs no key and no network.",
+        description="Runs a research session over documents in a real notebook, kills the kernel in the middle of a"
+        " run, goes on in a new one, and leaves a cited report. Needs no key and no network.",
     )
     demo.add_argument(
         "folder", nargs="?", metavar="FOLDER", help="the documents (none: briefs that come with statebook)"
@@ -68,8 +68,7 @@ def _demo(flags: argparse.Namespace) -> int:
 
 def _open(notebook: str) -> int:
     command = [sys.executable, "-m", "jupyterlab", notebook]
-    if os.name == "nt":  # there an exec would give the terminal back before the program ends
-        return subprocess.call(command)  # noqa: S603 - our own words
     sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606 - our own words
-    return 0
+    if os.name != "nt":  # there an exec would give the terminal back before the program ends
+        os.execv(sys.executable, command)  # noqa: S606 - our own words
+    return subprocess.call(command)  # noqa: S603 - our own words

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from statebook.ids import run_name
-from statebook.protocol.events import Entry, ModelRequested, ToolIntended
-from statebook.protocol.runs import Run
+from statebook.protocol.journal.events import Entry, ModelRequested, ToolIntended
+from statebook.protocol.journal.runs import Run
 from statebook.store.store import Store
 
 
@@ -47,7 +47,7 @@ def wreck(store_file: Path) -> Wreck | None:
 
 def faults(store_file: Path, left: Wreck, runs: int, ledger: Path) -> list[str]:
     """One line for each thing that does not hold; none when all does. ``runs`` is how many there should be."""
-    store = Store(store_file, read_only=True)
+    store = Store(store_file)  # opened for writing, so that closing it leaves one whole file and no log beside it
     try:
         found = list(store.verify().damage)
         entries = store.journal.entries_of_run(left.run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,19 +54,25 @@ class Kernel:
                 return KernelSpec(resource_dir="", **get_kernel_dict())
 
         self._manager = KernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
-        self._manager.start_kernel(cwd=str(notebook.parent), env=_environment(notebook))
+        # what the kernel process itself says (warnings of its libraries) is of interest only when it does not start
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the kernel
+        self._manager.start_kernel(
+            cwd=str(notebook.parent), env=_environment(notebook), stdout=self._said, stderr=self._said
+        )
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         try:
             self._client.wait_for_ready(timeout=_STARTING)
         except RuntimeError as error:
+            told = self._last_said()
             self.stop()
-            raise KernelDied(f"The kernel did not start: {error}", "Try `python -m ipykernel --version`.") from None
+            raise KernelDied(f"The kernel did not start: {error} {told}") from None
 
     @property
     def pid(self) -> int:
         """The process's number."""
-        return int(self._manager.provisioner.pid)
+        provisioner: Any = self._manager.provisioner
+        return int(provisioner.pid)
 
     def execute(self, source: str, cell_id: str, watch: Watch | None = None) -> Executed:
         """Execute a cell; a kernel that dies on the way leaves what it had sent until then."""
@@ -100,9 +107,13 @@ class Kernel:
 
     def stop(self) -> None:
         """End the process in order, or clean up after its death."""
-        if getattr(self, "_client", None) is not None:
-            self._client.stop_channels()
+        self._client.stop_channels()
         self._manager.shutdown_kernel(now=not self._manager.is_alive())
+        self._said.close()
+
+    def _last_said(self) -> str:
+        self._said.seek(0)
+        return self._said.read()[-1000:].decode("utf-8", "replace")
 
     def _next(self) -> dict[str, Any] | None:
         """The next message, or None when the kernel is dead and nothing more can come."""
@@ -129,7 +140,7 @@ class Kernel:
 
 
 def _environment(notebook: Path) -> dict[str, str]:
-    """This process's, without a person's statebook settings, and with the notebook's path."""
+    """The demo's own, without a person's statebook settings, and with the notebook's path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("STATEBOOK_", "JPY_"))}
     return {**kept, "JPY_SESSION_NAME": str(notebook)}
 
@@ -171,7 +182,7 @@ class _Outputs:
                 return
         if message["msg_type"] == "error":
             self.executed.error = " ".join(content["traceback"]) if content["traceback"] else content["evalue"]
-        output = output_from_msg(message)
+        output = output_from_msg(message)  # type: ignore[no-untyped-call]
         display = content.get("transient", {}).get("display_id")
         if display:
             self._displays[display] = output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ def fingerprint(path: str, *, ctx: statebook.ToolContext) -> str:
         print(ctx.idempotency_key, path, file=ledger)  # one line for each time this function is really called
     time.sleep(0.4)  # as slow as an archive on the network
     with pathlib.Path(path).open("rb") as source:
-        return f"{path} sha256 {hashlib.file_digest(source, 'sha256').hexdigest()[:16]}"'''
+        return f"{pathlib.Path(path).name} sha256 {hashlib.file_digest(source, 'sha256').hexdigest()[:16]}"'''
 
 _WRITE = """from statebook.demo import write_report
 
@@ -43,8 +44,8 @@ answer that is recorded there is replayed for nothing, in this kernel or in any 
 
 _OWN_TOOL = """## A tool of your own
 
-A typed Python function becomes a tool. This one writes a line into `ledger.txt` each time it is really called, so that it
-can be counted how often that was."""
+A typed Python function becomes a tool. This one writes a line into `ledger.txt` each time it is really called, so that
+it can be counted how often that was."""
 
 _SYNTHESIS = """## The synthesis, and a kill in the middle of it
 
@@ -56,13 +57,16 @@ _AFTER = """## What is left
 
 The answer as a report, with its passages as numbered sources:"""
 
-_HISTORY = """Everything that happened is a table away: the runs, what they cited, and each call of the tool with the
-key that stays the same when a call that was in doubt is made again."""
+_HISTORY = """Everything that happened is a table away: the runs, newest first, and what they cited."""
 
-_SQL_CITED = """%agent sql SELECT path, count(DISTINCT mark) AS passages, count(DISTINCT run) AS runs \
-FROM citations WHERE on_head GROUP BY path ORDER BY passages DESC, path"""
-_SQL_CALLS = """%agent sql SELECT step, arguments->>'$.path' AS path, status, idempotency_key \
-FROM tool_calls WHERE tool = 'fingerprint' ORDER BY step"""
+_SQL = "%agent sql SELECT path, count(*) AS citations FROM citations WHERE on_head GROUP BY path ORDER BY 2 DESC, 1"
+
+_LEDGER = """The tool's own ledger: one line for each time it was really called. A line stands there twice where the call
+was in doubt after the kill: it was made again, under the same key, by which a service can tell that it knows the call."""
+
+_SHOW_LEDGER = 'print(pathlib.Path("ledger.txt").read_text(encoding="utf-8"))'
+
+_MEMORY = "And the findings that were kept, with where they come from:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +107,22 @@ class Notebook:
 
         nbformat.validate(self._content)
         unfinished = self.path.with_suffix(".ipynb.part")
-        nbformat.write(self._content, unfinished)
+        nbformat.write(self._content, unfinished)  # type: ignore[no-untyped-call]
         unfinished.replace(self.path)
+
+    def trust(self) -> None:
+        """Sign the outputs, as Jupyter Server does for the person who made them: else their styles are not shown."""
+        from nbformat.sign import NotebookNotary
+
+        with contextlib.suppress(Exception):  # a home that can't be written costs the styles, not the demo
+            NotebookNotary().sign(self._content)  # type: ignore[no-untyped-call]
 
     def _fill(self, script: Script, sources: str) -> None:
         self._text(_INTRODUCTION.format(title=script.title))
         named = json.dumps([sources], ensure_ascii=False)
-        self._code("setup", f'%load_ext statebook\n%config Statebook.model = "offline:"\n%config Statebook.sources = {named}')
+        self._code(
+            "setup", f'%load_ext statebook\n%config Statebook.model = "offline:"\n%config Statebook.sources = {named}'
+        )
         for ask in script.asks:
             self._text(f"## {ask.heading}\n\n{ask.explanation}".strip())
             self._code("ask", f"%%agent\n{ask.prompt}", ask.prompt)
@@ -123,18 +136,23 @@ class Notebook:
         self._text(_AFTER)
         self._code("after", _WRITE.format(title=repr(script.title)), "write the report")
         self._text(_HISTORY)
-        for source in ("%agent list", _SQL_CITED, *([_SQL_CALLS] if calls else []), "%agent memory"):
-            self._code("after", source, source.split(" SELECT")[0])
+        self._code("after", "%agent list")
+        self._code("after", _SQL)
+        if calls:
+            self._text(_LEDGER)
+            self._code("after", _SHOW_LEDGER)
+        self._text(_MEMORY)
+        self._code("after", "%agent memory")
 
     def _text(self, source: str) -> None:
         import nbformat
 
-        self._add("text", nbformat.v4.new_markdown_cell(source), source, "")
+        self._add("text", nbformat.v4.new_markdown_cell(source), source, "")  # type: ignore[no-untyped-call]
 
     def _code(self, role: Role, source: str, name: str = "") -> None:
         import nbformat
 
-        self._add(role, nbformat.v4.new_code_cell(source), source, name or source.splitlines()[0])
+        self._add(role, nbformat.v4.new_code_cell(source), source, name or source.splitlines()[0])  # type: ignore[no-untyped-call]
 
     def _add(self, role: Role, cell: Any, source: str, name: str) -> None:
         index = len(self.cells)
@@ -147,7 +165,7 @@ class Notebook:
 def _empty() -> Any:
     import nbformat
 
-    content = nbformat.v4.new_notebook()
+    content = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     content.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     content.metadata["language_info"] = {"name": "python"}
     return content

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from statebook.config import store_path
-from statebook.errors import RunFailed
+from statebook.errors import RunFailed, UsageError
 from statebook.ids import run_name
 
 from . import check, script
@@ -26,7 +26,8 @@ _RECORDED = "(recorded)"
 _KILLS = ((4, 0.2), (2, 0.1), (1, 0.0))
 """After which finished step the kernel is killed, and how many seconds later: into the call that follows. The later
 ones are for a machine so quick (or so slow to tell) that the run had ended before."""
-_STAGES = 4  # sources, kernel, new kernel, report; and a stage per question and for the synthesis, twice
+_STAGES = 7
+"""Sources, kernel, synthesis, new kernel, synthesis again, report, check; and two per question."""
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Performance:
     def play(self) -> bool:
         """Play it; whether everything held. Raises StatebookError when it can't go on."""
         asks = len(self.questions) or 3
-        self.progress = Progress(2 * asks + _STAGES + 2)
+        self.progress = Progress(2 * asks + _STAGES)
         try:
             self._play()
         finally:
@@ -63,13 +64,18 @@ class Performance:
         with self.progress.stage("Report") as said:
             for cell in notebook.of("after"):
                 self._run(notebook, cell)
+            notebook.trust()
             said.append("written by the notebook, from the answer and its citations")
         self._stop()
         self._check(notebook, left)
 
     def _prepare(self) -> Notebook:
         with self.progress.stage("Sources") as said:
-            found = survey(self.place.notebook, self.place.sources, self.progress.passing)
+            try:
+                found = survey(self.place.notebook, self.place.sources, self.progress.passing)
+            except UsageError:
+                self.place.leave()
+                raise
             said.append(_counted(found, self.place.sources))
         folder = self.place.sources.name or str(self.place.sources)
         written = script.write(found, folder, self.questions, own=self.place.own)
@@ -134,7 +140,9 @@ class Performance:
             said.append(f"{name} goes on in process {self._alive().pid}")
             executed = self._run(notebook, cell, self._step)
             said.append(_footer(executed))
-        self.progress.event(f"{name}: {len(left.finished)} finished steps came from the journal, none was repeated", good=True)
+        self.progress.event(
+            f"{name}: {len(left.finished)} finished steps came from the journal, none was repeated", good=True
+        )
 
     def _check(self, notebook: Notebook, left: check.Wreck) -> None:
         with self.progress.stage("Check") as said:
@@ -205,16 +213,19 @@ def _counted(found: Survey, folder: Path) -> str:
 
 def _short(text: str) -> str:
     flat = " ".join(text.split())
-    return flat if len(flat) <= 58 else f"{flat[:57].rstrip()}…"  # noqa: PLR2004 - leaves room on a line of 100
+    return flat if len(flat) <= 50 else f"{flat[:49].rstrip()}…"  # noqa: PLR2004 - leaves room on a line of 80
 
 
 def _footer(executed: Executed) -> str:
-    """The last line of a run's output: what it took, or that it was replayed."""
+    """What a run's output says of it: its steps, or that it was replayed."""
     for output in reversed(executed.outputs):
         html = output.get("data", {}).get("text/html", "")
         found = re.search(r'class="sb-foot"><div>(.*?)</div>', html)
-        if found:
-            return _plain(re.sub(r"<[^>]+>", "", found[1])).replace(" · #", " · checkpoint #")
+        if found and "replayed" in found[1]:
+            return "replayed, 0 tokens"
+        steps = re.search(r"\d+ steps?", found[1]) if found else None
+        if steps:
+            return steps[0]
     return "no output"
 
 

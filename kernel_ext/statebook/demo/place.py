@@ -36,7 +36,15 @@ class Place:
     def named(self) -> str:
         """The sources as the notebook names them: relative where they lie near it, else absolute."""
         near = self.folder.parent
-        return Path(os.path.relpath(self.sources, self.folder) if _inside(self.sources, near) else self.sources).as_posix()
+        return Path(
+            os.path.relpath(self.sources, self.folder) if _inside(self.sources, near) else self.sources
+        ).as_posix()
+
+    def leave(self) -> None:
+        """Take back an output folder in which nothing was made but an empty store."""
+        for path in self.folder.glob(f"{self.notebook.stem}.statebook.*"):
+            path.unlink()
+        self.folder.rmdir()
 
 
 def choose(sources: str | None, out: str | None) -> Place:
@@ -59,7 +67,9 @@ def choose(sources: str | None, out: str | None) -> Place:
 def _readable(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.exists():
-        raise UsageError(f"There is no folder {path}.", "Name one with documents in it, or none for the built-in briefs.")
+        raise UsageError(
+            f"There is no folder {path}.", "Name one with documents in it, or none for the built-in briefs."
+        )
     if not path.is_dir():
         raise UsageError(f"{path} is a file.", f"Name the folder that holds it: statebook demo {path.parent}")
     if not os.access(path, os.R_OK | os.X_OK):

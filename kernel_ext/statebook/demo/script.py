@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .survey import Survey
 
-_FINGERPRINTED = 6
+_FINGERPRINTED = 4
 """Calls of the notebook's own tool; each takes a moment, and one of them will be caught by the kill."""
 
 
@@ -66,9 +66,9 @@ def _about(topics: Sequence[str]) -> tuple[Ask, ...]:
 
 
 def _report_on(topics: Sequence[str]) -> str:
-    listed = list(topics[:4])
-    named = f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else listed[0]
-    return f"Write a report on what these documents say about {named}."
+    if len(topics) == 1:
+        return f"Write a report on what these documents say about {topics[0]}."
+    return "Write a report on what these documents say:\n" + "\n".join(f"- {topic}" for topic in topics[:4])
 
 
 _FIRST = "The agent searches the documents, reads around what it finds, and cites the passages that it uses."
@@ -80,14 +80,11 @@ _KEEPING = (
 _TITLE = "How agent runtimes keep state, and how they fail"
 _ASKS = (
     Ask("A first question", _FIRST, "What happens to a tool call that is in doubt after a SIGKILL?"),
-    Ask("A comparison", _COMPARING, "Compare journals and snapshots: size on disk, speed, what is lost after a crash."),
-    Ask(
-        "Findings to keep",
-        _KEEPING,
-        "Does automatic extraction make memory better or worse over time? Keep the findings.",
-    ),
+    Ask("A comparison", _COMPARING, "Compare LangGraph, DBOS and openai-agents on repeated tool calls."),
+    Ask("Findings to keep", _KEEPING, "Are checkpoints cheap in a long session? Keep the findings."),
 )
-_SYNTHESIS = (
-    "Write a report on how agent runtimes keep state: what checkpoints cost, which tool calls are repeated after a crash, "
-    "how long-term memory goes wrong, and where prompt caching saves money."
-)
+_SYNTHESIS = """Write a report on how agent runtimes keep state:
+- checkpoint growth
+- tool calls in doubt after a crash
+- memory extraction
+- server-side conversation state"""

@@ -31,13 +31,14 @@ _EVERYWHERE = 0.5
 _PER_DOCUMENT = 3
 _FEW, _MANY = 3, 50
 _SAFE_PATH = re.compile(r"[\w ./+-]+")
-_NO_TOPIC = frozenset(
+_TELL_NOTHING = (
     "available default different example examples following general latest main make makes makefile need needs new "
     "number recent section several similar simple single support supported supports unlike used useful user users "
     "using various version versions written python package packages project projects library install installed "
     "installing installation documentation please thanks license licence copyright readme file files first second "
-    "called based part parts provide provides allow allows include includes including note currently usually".split()
+    "called based part parts provide provides allow allows include includes including note currently usually"
 )
+_NO_TOPIC = frozenset(_TELL_NOTHING.split())
 """Words that stand in every document without being its subject."""
 
 
@@ -125,7 +126,7 @@ def _counted(passages: Sequence[Passage]) -> Counter[str]:
 
 
 def _phrases(text: str) -> list[str]:
-    matches = [match for match in _WORD.finditer(re.sub(r"`[^`]*`", " | ", text))]
+    matches = list(_WORD.finditer(re.sub(r"`[^`]*`", " | ", text)))
     found = []
     for at, match in enumerate(matches):
         if not _telling(match[0]):

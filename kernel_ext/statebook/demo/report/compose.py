@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import Any
 
 from statebook.errors import UsageError
 from statebook.magic.connect import Records, connect
@@ -75,7 +76,7 @@ def _body(answer: str) -> str:
 
 
 def _sources(marks: Sequence[str], records: Records) -> list[Source]:
-    rows = {row.mark: row for row in records.citations.itertuples()}
+    rows: dict[str, Any] = {str(row.mark): row for row in records.citations.itertuples()}
     known = [rows[mark] for mark in marks if mark in rows]
     return [
         Source(number, row.mark, row.title, row.path, row.place or "", row.passage or "")
@@ -86,7 +87,9 @@ def _sources(marks: Sequence[str], records: Records) -> list[Source]:
 def _shortened(sources: Sequence[Source]) -> tuple[str, list[Source]]:
     """Paths from the folder that all of them share, which is named once."""
     parents = [PurePath(source.path).parent for source in sources]
-    shared = next((each for each in (parents[0], *parents[0].parents) if _holds(each, parents)), None) if parents else None
+    shared = (
+        next((each for each in (parents[0], *parents[0].parents) if _holds(each, parents)), None) if parents else None
+    )
     if shared is None or shared == PurePath():
         return "", list(sources)
     return shared.as_posix(), [

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _QUOTE = 900
 """Most characters of a quoted passage."""
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_NOTE = "Every sentence above is a quotation from the numbered source behind it."
+_SENTENCE = re.compile(r"(?<=[.!?])(\s+)")
+_BROKEN = re.compile(r"\n(?!\s*(?:[-*+•>|#]|\d+[.)]\s|```|\n)|[^\n]* \| )")
+"""A line's end inside a paragraph: what follows is no item, no row and no code."""
 
 
 def as_markdown(report: Report) -> str:
@@ -27,9 +28,13 @@ def as_markdown(report: Report) -> str:
     def cite(marks: Sequence[str]) -> str:
         return "".join(f"[{numbers.get(mark, '?')}]" for mark in marks)
 
-    parts = [f"# {report.title}", visible(replace_citations(report.text, cite))]
+    parts = [f"# {report.title}", f"*{_byline(report)}*", visible(replace_citations(report.text, cite))]
     if report.sources:
-        parts += ["## Sources", _introduced(report), *(_source_markdown(source) for source in report.sources)]
+        parts += [
+            "## Sources",
+            *([f"The files are in `{report.folder}`."] if report.folder else []),
+            *(_source_markdown(source) for source in report.sources),
+        ]
     made = "\n".join(f"| {_cell(what)} | {_cell(told)} |" for what, told in report.making.rows)
     parts.append(f"## How this was made\n\n| | |\n|---|---|\n{made}")
     if report.making.fingerprints:
@@ -38,12 +43,23 @@ def as_markdown(report: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _introduced(report: Report) -> str:
-    return f"{_NOTE} The files are in `{report.folder}`." if report.folder else _NOTE
+def _byline(report: Report) -> str:
+    if not report.sources:
+        return "No source is cited."
+    documents = len({source.path for source in report.sources})
+    what = "Every sentence is quoted from a source" if report.making.quotes else "Written from the sources"
+    return (
+        f"{what}; the numbers lead to {len(report.sources)} passages in {documents} document{'s' * (documents != 1)}."
+    )
+
+
+def _passage(source: Source) -> str:
+    """The passage without the line ends that only a page's width has put there."""
+    return clip(_BROKEN.sub(" ", visible(source.passage)), _QUOTE)
 
 
 def _source_markdown(source: Source) -> str:
-    quote = "\n".join(f"> {line}".rstrip() for line in clip(visible(source.passage), _QUOTE).splitlines())
+    quote = "\n".join(f"> {line}".rstrip() for line in _passage(source).splitlines())
     return f"**[{source.number}] {one_line(source.title, 160)}** ({_where(source)})\n\n{quote}"
 
 
@@ -73,18 +89,19 @@ def as_html(report: Report) -> str:
     answer = markdown_html(report.text, cite)
     said = " ".join(report.text.split())
     sources = "".join(_source_html(source, said) for source in report.sources)
-    listed = f"<h2>Sources</h2>\n<p class=note>{_introduced_html(report)}</p>\n<ol>{sources}</ol>" if sources else ""
+    listed = f"<h2>Sources</h2>\n{_folder_html(report)}<ol>{sources}</ol>" if sources else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{code(report.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{code(report.title)}</h1>\n<article>{answer}</article>\n"
-        f"<section id=sources>{listed}</section>\n<section>{_making_html(report)}</section>\n</main>\n</body>\n</html>\n"
+        f"<h1>{code(report.title)}</h1>\n<p class=note>{_byline(report)}</p>\n<article>{answer}</article>\n"
+        f"<section id=sources>{listed}</section>\n<section>{_making_html(report)}</section>\n"
+        "</main>\n</body>\n</html>\n"
     )
 
 
-def _introduced_html(report: Report) -> str:
-    return f"{_NOTE} The files are in <code>{code(report.folder)}</code>." if report.folder else _NOTE
+def _folder_html(report: Report) -> str:
+    return f"<p class=note>The files are in <code>{code(report.folder)}</code>.</p>\n" if report.folder else ""
 
 
 def _hover(source: Source) -> str:
@@ -93,8 +110,8 @@ def _hover(source: Source) -> str:
 
 def _source_html(source: Source, said: str) -> str:
     """A passage, with the sentences that the report takes from it marked."""
-    pieces = _SENTENCE.split(clip(visible(source.passage), _QUOTE))
-    shown = " ".join(f"<mark>{code(each)}</mark>" if _quoted(each, said) else code(each) for each in pieces)
+    pieces = _SENTENCE.split(_passage(source))
+    shown = "".join(f"<mark>{code(each)}</mark>" if _quoted(each, said) else code(each) for each in pieces)
     return (
         f'<li id="source-{source.number}" value="{source.number}"><b>{code(one_line(source.title, 160))}</b> '
         f"<span>{code(_where(source))}</span><blockquote>{shown}</blockquote></li>\n"
@@ -112,4 +129,5 @@ def _making_html(report: Report) -> str:
     if not report.making.fingerprints:
         return table
     listed = "".join(f"<li><code>{code(line)}</code></li>" for line in report.making.fingerprints)
-    return f"{table}<details><summary>Fingerprints of sources, taken while it was made</summary><ul>{listed}</ul></details>"
+    summary = "<summary>Fingerprints of sources, taken while it was made</summary>"
+    return f"{table}<details>{summary}<ul>{listed}</ul></details>"
