@@ -39,6 +39,7 @@ class Artifacts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._found: dict[str, Artifact] = {}
         stem = database.path.name.removesuffix(".duckdb")
         self.folder = database.path.with_name(f"{stem}.objects")
 
@@ -69,8 +70,12 @@ class Artifacts:
 
     def find(self, key: str) -> Artifact | None:
         """What is known of a digest; None when it is not here."""
-        rows = self._database.rows("SELECT digest, media_type, name, size FROM artifact WHERE digest = ?", [key])
-        return Artifact(*rows[0]) if rows else None
+        if key not in self._found:  # what is here stays here: each model request asks for the same two
+            rows = self._database.rows("SELECT digest, media_type, name, size FROM artifact WHERE digest = ?", [key])
+            if not rows:
+                return None
+            self._found[key] = Artifact(*rows[0])
+        return self._found[key]
 
     def get(self, key: str) -> bytes:
         """The bytes of a digest, checked against it. StoreDamaged when they are missing or changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from statebook.protocol.approvals import Grant, Rule
@@ -62,6 +63,13 @@ class Projection:
         with self._lock:
             self._catch_up()
             return list(self._rules)
+
+    def skip(self, entries: Sequence[Entry]) -> None:
+        """New entries that say nothing about any of this only move the position; others are read when asked for."""
+        with self._lock:
+            follows = bool(entries) and entries[0].seq == self._seq + 1
+            if follows and not any(entry.event.kind in _KINDS for entry in entries):
+                self._seq = entries[-1].seq
 
     def _catch_up(self) -> None:
         current = self._journal.current

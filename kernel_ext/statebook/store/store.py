@@ -43,6 +43,7 @@ class Store:
         if not path.parent.is_dir():
             raise StoreReadOnly(f"There is no folder {path.parent}.", "Make it first, or choose another place.")
         self.path = path
+        self._session = ""
         self.database = Database(path, read_only=read_only)
         try:
             prepare(self.database)
@@ -59,7 +60,9 @@ class Store:
     @property
     def session_id(self) -> str:
         """The session's id, made with the file."""
-        return str(self.get_meta("session"))
+        if not self._session:
+            self._session = self.get_meta("session")
+        return self._session
 
     def get_meta(self, key: str) -> str:
         """A named value of the file itself; "" when it was never set."""
@@ -72,6 +75,7 @@ class Store:
             for key, value in values.items():
                 self.database.write("DELETE FROM meta WHERE key = ?", [key])
                 self.database.write("INSERT INTO meta VALUES (?, ?)", [key, value])
+        self._session = values.get("session", self._session)
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -87,11 +91,16 @@ class Store:
         Raises StoreError subclasses.
         """
         kept = list(artifacts)
-        if not kept:
-            return self.journal.append(events, branch)
+        entries = self._commit_with(kept, events, branch) if kept else self.journal.append(events, branch)
+        self.as_of_head.skip(entries)
+        return entries
+
+    def _commit_with(
+        self, artifacts: Sequence[ArtifactData], events: Sequence[tuple[Place, Event]], branch: int | None
+    ) -> list[Entry]:
         try:
             with self.database.transaction():
-                self.artifacts.put(kept)
+                self.artifacts.put(artifacts)
                 return self.journal.append(events, branch)
         except BaseException:
             self.journal.distrust()
