@@ -13,7 +13,7 @@ How a call in doubt (its intent on disk, its result not) is settled::
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from statebook.errors import StatebookError, UnknownName
@@ -73,13 +73,14 @@ async def _approve(run: Run, call: CallRecord, env: Environment, wanted: Permiss
 
 async def _settle(run: Run, call: CallRecord, env: Environment, wanted: Permission) -> Permission | ToolOutcome:
     spec = wanted.tool.spec
-    if (call.effect or spec.effect) != "write":  # as it was when the call was begun
+    effect = call.effect or spec.effect  # as it was when the call was begun
+    if effect != "write":
         return wanted
     if call.settled is None:
         await _ask_tool(run, call, env, wanted)
     if call.settled is None:
         reason = "the kernel died during this call: it may or may not have happened"
-        await _ask(run, call, env, _question(run, call, spec, "in_doubt", reason))
+        await _ask(run, call, env, replace(_question(run, call, spec, "in_doubt", reason), effect=effect))
     word = f" {call.word}" if call.via == "verify" else f" They say: {call.word}" if call.word else ""
     settled: Choice | None = call.settled
     if settled == "retry":

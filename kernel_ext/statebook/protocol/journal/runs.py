@@ -176,7 +176,8 @@ class Run:
         # by step: a model may use an id twice
         call = next((call for call in self.calls if call.step == step), None) or self.call(_call_id(event))
         if isinstance(event, ApprovalAsked):
-            call.asked, call.effect = event.reason, event.effect
+            call.asked = event.reason
+            call.effect = call.effect if call.intended else event.effect  # what was begun stays what it was
             call.questions = (*call.questions, event.question)
         elif isinstance(event, ApprovalDecided):
             call.via, call.word = event.via, event.word
