@@ -1,0 +1,36 @@
+"""What `%load_ext statebook` adds to the start of an IPython, each time in a fresh process."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from figures import Figure
+from sizes import Sizes
+
+PROMISE = "load_ext"
+_BARE = "from IPython.core.interactiveshell import InteractiveShell as S; ip = S.instance()"
+_TIMED = f"""\
+import time; from IPython.core.interactiveshell import InteractiveShell as S; ip = S.instance()
+began = time.perf_counter(); ip.run_line_magic("load_ext", "statebook"); print((time.perf_counter() - began) * 1000)
+"""
+
+
+def measure(folder: Path, sizes: Sizes) -> list[Figure]:
+    loads, bare = [], []
+    _start(_TIMED)  # the first start compiles
+    for _ in range(sizes.starts):
+        began = time.perf_counter()
+        _start(_BARE)
+        bare.append((time.perf_counter() - began) * 1000)
+        loads.append(float(_start(_TIMED)))
+    beside = f"a bare IPython starts in {statistics.median(bare):.0f} ms"
+    return [Figure(PROMISE, "%load_ext statebook, fresh process", statistics.median(loads), "ms", beside, 150)]
+
+
+def _start(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""

@@ -1,0 +1,25 @@
+"""How much a benchmark does: in full, and quickly for the smoke test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Counts; ``runs`` of the long session have ten events each."""
+
+    commits: int
+    growth_runs: int
+    long_runs: int
+    opens: int
+    starts: int
+    tokens: int
+    memories: int
+    recalls: int
+
+
+FULL = Sizes(
+    commits=300, growth_runs=500, long_runs=10_000, opens=9, starts=11, tokens=40, memories=100_000, recalls=200
+)
+QUICK = Sizes(commits=10, growth_runs=40, long_runs=100, opens=2, starts=1, tokens=3, memories=500, recalls=10)
