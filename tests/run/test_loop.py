@@ -109,10 +109,8 @@ def test_tools_of_the_main_thread_never_run_beside_each_other(session_of, go):
         (("look", {"wrod": "x"}), "wrod"),
     ],
 )
-def test_a_call_that_makes_no_sense_is_an_error_for_the_model_and_the_run_goes_on(
-    session_of, go, ledger, name, arguments, told
-):
-    session = session_of(call(name, arguments), say("I see."))
+def test_a_senseless_call_is_an_error_for_the_model_and_the_run_goes_on(session_of, go, ledger, wish, told):
+    session = session_of(call(*wish), say("I see."))
     run = go(session.ask("Go"))
     assert run.status == "done"
     assert run.calls[0].result.status == "error"
