@@ -42,7 +42,9 @@ def measure(folder: Path, sizes: Sizes) -> list[Figure]:
     try:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-        bare, whole = asyncio.run(_both(folder / "first", url, sizes.tokens))
+        home = folder / "first"
+        home.mkdir()
+        bare, whole = asyncio.run(_both(home, url, sizes.tokens))
     finally:
         process.terminate()
         process.wait(10)
@@ -55,7 +57,6 @@ async def _both(folder: Path, url: str, times: int) -> tuple[list[float], list[f
     """Milliseconds from the asking to the first text: a bare client, and a cell from its start to its sink."""
     import openai
 
-    folder.mkdir()
     bare, whole = [], []
     client = openai.AsyncOpenAI(api_key="none", base_url=url)
     model = create("test", env={}, base_url=url)

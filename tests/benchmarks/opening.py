@@ -17,13 +17,9 @@ def measure(folder: Path, sizes: Sizes) -> list[Figure]:
     import duckdb
 
     path = long_session(folder, sizes.long_runs)
-    opened: list[float] = []
-    bare: list[float] = []
-    ours, theirs = interleaved(
+    opened, bare = interleaved(
         [lambda _: Store(path).close(), lambda _: duckdb.connect(str(path)).close()], sizes.opens
     )
-    opened += ours
-    bare += theirs
     events = sizes.long_runs * EVENTS_PER_RUN
     beside = f"bare duckdb.connect: {statistics.median(bare):.0f} ms"
     value = statistics.median(opened)

@@ -14,7 +14,7 @@ from statebook.tools.memory import Memories
 PROMISE = "recall"
 
 
-def measure(folder: Path, sizes: Sizes) -> list[Figure]:
+def measure(_: Path, sizes: Sizes) -> list[Figure]:
     words = Words()
     when = datetime(2026, 1, 1)  # noqa: DTZ001 - the journal's times carry no zone
     kept = [Memory(number, words.text(90), "agent", when) for number in range(1, sizes.memories + 1)]
