@@ -1,4 +1,4 @@
-"""``python -m statebook``."""
+"""The command line, run as ``python -m statebook``."""
 
 import sys
 

@@ -182,7 +182,7 @@ class _Outputs:
                 return
         if message["msg_type"] == "error":
             self.executed.error = " ".join(content["traceback"]) if content["traceback"] else content["evalue"]
-        output = output_from_msg(message)  # type: ignore[no-untyped-call]
+        output = output_from_msg(message)
         display = content.get("transient", {}).get("display_id")
         if display:
             self._displays[display] = output

@@ -44,13 +44,13 @@ answer that is recorded there is replayed for nothing, in this kernel or in any 
 
 _OWN_TOOL = """## A tool of your own
 
-A typed Python function becomes a tool. This one writes a line into `ledger.txt` each time it is really called, so that
-it can be counted how often that was."""
+A typed Python function becomes a tool. This one writes a line into `ledger.txt` each time it is really called, so
+that it can be counted how often that was."""
 
 _SYNTHESIS = """## The synthesis, and a kill in the middle of it
 
-`-v` prints a line per step as soon as the step is on disk. While this cell ran, `statebook demo` **killed the kernel with
-SIGKILL**, started another one, and executed the cell again: the same run went on. Steps marked *(recorded)* were
+`-v` prints a line per step as soon as the step is on disk. While this cell ran, `statebook demo` **killed the kernel
+with SIGKILL**, started another one, and executed the cell again: the same run went on. Steps marked *(recorded)* were
 finished before the kill and came from the journal. `report <<` puts the answer into a variable."""
 
 _AFTER = """## What is left
@@ -61,8 +61,8 @@ _HISTORY = """Everything that happened is a table away: the runs, newest first, 
 
 _SQL = "%agent sql SELECT path, count(*) AS citations FROM citations WHERE on_head GROUP BY path ORDER BY 2 DESC, 1"
 
-_LEDGER = """The tool's own ledger: one line for each time it was really called. A line stands there twice where the call
-was in doubt after the kill: it was made again, under the same key, by which a service can tell that it knows the call."""
+_LEDGER = """The tool's own ledger: one line for each time it was really called. A line stands there twice where the
+call was in doubt after the kill: it was made again, under the same key, by which a service can know it again."""
 
 _SHOW_LEDGER = 'print(pathlib.Path("ledger.txt").read_text(encoding="utf-8"))'
 
@@ -107,7 +107,7 @@ class Notebook:
 
         nbformat.validate(self._content)
         unfinished = self.path.with_suffix(".ipynb.part")
-        nbformat.write(self._content, unfinished)  # type: ignore[no-untyped-call]
+        nbformat.write(self._content, unfinished)
         unfinished.replace(self.path)
 
     def trust(self) -> None:
@@ -115,7 +115,7 @@ class Notebook:
         from nbformat.sign import NotebookNotary
 
         with contextlib.suppress(Exception):  # a home that can't be written costs the styles, not the demo
-            NotebookNotary().sign(self._content)  # type: ignore[no-untyped-call]
+            NotebookNotary().sign(self._content)
 
     def _fill(self, script: Script, sources: str) -> None:
         self._text(_INTRODUCTION.format(title=script.title))
@@ -147,12 +147,12 @@ class Notebook:
     def _text(self, source: str) -> None:
         import nbformat
 
-        self._add("text", nbformat.v4.new_markdown_cell(source), source, "")  # type: ignore[no-untyped-call]
+        self._add("text", nbformat.v4.new_markdown_cell(source), source, "")
 
     def _code(self, role: Role, source: str, name: str = "") -> None:
         import nbformat
 
-        self._add(role, nbformat.v4.new_code_cell(source), source, name or source.splitlines()[0])  # type: ignore[no-untyped-call]
+        self._add(role, nbformat.v4.new_code_cell(source), source, name or source.splitlines()[0])
 
     def _add(self, role: Role, cell: Any, source: str, name: str) -> None:
         index = len(self.cells)
@@ -165,7 +165,7 @@ class Notebook:
 def _empty() -> Any:
     import nbformat
 
-    content = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    content = nbformat.v4.new_notebook()
     content.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     content.metadata["language_info"] = {"name": "python"}
     return content

@@ -26,7 +26,7 @@ _WORD = re.compile(r"[^\W\d_][^\W\d_'’-]*")
 _SHORTEST, _LONGEST = 4, 24
 _COHESION = 0.15
 """Share of its rarer word's occurrences that a phrase must have, to be one and not two words that met."""
-_EVERYWHERE = 0.5
+_EVERYWHERE = 0.6
 """Share of the documents above which a phrase tells nothing about them."""
 _PER_DOCUMENT = 3
 _FEW, _MANY = 3, 50

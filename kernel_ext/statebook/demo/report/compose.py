@@ -58,7 +58,7 @@ def write_report(answer: str, title: str, *, name: str = "report", records: Reco
         Path(name).with_suffix(suffix).write_text(text, encoding="utf-8")
     documents = len({source.path for source in report.sources})
     cited = f"{len(report.sources)} passages of {documents} documents are cited" if documents else "nothing is cited"
-    return f"{name}.md and {name}.html are written: {cited}."
+    return f"{Path(name).name}.md and {Path(name).name}.html are written: {cited}."
 
 
 def compose(answer: str, title: str, records: Records) -> Report:
