@@ -40,7 +40,8 @@ Measured on {date}: {cores} cores, {system} {machine}, Python {python}, DuckDB {
   before it. No data is copied.
 - **first token**: from the start of the cell to the first text drawn, against a bare `AsyncOpenAI` client and the same
   server in another process. In between lie three commits: the run's start, the request, and the text itself.
-- **load_ext**: inside a fresh process, after ipykernel's shell has started. Nothing heavy is imported until it is used.
+- **load_ext**: inside a fresh process, after ipykernel's shell has started. The session's own
+  rooms are imported by the first cell that uses them, and heavy packages only by what needs them.
 - **recall**: BM25 in Python over facts of 90 characters; the index is built at the first recall, then kept up to date.
 
 Nothing here is asserted on time in the tests; `tests/benchmarks/test_smoke.py` runs small sizes and holds the byte

@@ -16,7 +16,7 @@ PROMISE = "recall"
 
 def measure(_: Path, sizes: Sizes) -> list[Figure]:
     words = Words()
-    when = datetime(2026, 1, 1)  # noqa: DTZ001 - the journal's times carry no zone
+    when = datetime(2026, 1, 1)  # noqa: DTZ001 - times in the journal carry no zone
     kept = [Memory(number, words.text(90), "agent", when) for number in range(1, sizes.memories + 1)]
     memories = Memories(lambda: kept)
     first = once(lambda: memories.recall("a first question", 5))

@@ -36,7 +36,11 @@ class Host(Protocol):
     """What commands need of the extension they belong to."""
 
     shell: Any
-    registry: Registry
+
+    @property
+    def registry(self) -> Registry:
+        """The sessions of this kernel."""
+        ...
 
     def session(self, cell: str = "") -> Session:
         """The current session, opened on first use."""
@@ -91,11 +95,12 @@ class Commands:
 
     def do_list(self, flags: Flags) -> pd.DataFrame:
         """Runs, newest first."""
+        newest = self._host.session().store.journal.next_run() - 1  # a bound on runs keeps a long session's list quick
         return self._listed(
             "SELECT 'r' || run AS run, branch, status, left(replace(prompt, chr(10), ' '), 60) AS prompt,"
             " coalesce(label, '') AS label, model, tool_calls, input_tokens + output_tokens AS tokens,"
             " '#' || checkpoint AS checkpoint, date_trunc('second', started) AS started"
-            f" FROM runs ORDER BY runs.started DESC LIMIT {int(flags.n)}"
+            f" FROM runs WHERE runs.run > {newest - int(flags.n)} ORDER BY runs.run DESC"
         )
 
     def do_log(self, flags: Flags) -> pd.DataFrame:

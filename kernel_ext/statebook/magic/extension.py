@@ -6,8 +6,6 @@ import re
 import threading
 from typing import Any
 
-from statebook.ui.sheet import note
-
 from .magics import Statebook
 
 _CELL = re.compile(r"^get_ipython\(\)\.run_cell_magic\('(agent|statebook)', ")
@@ -33,6 +31,8 @@ class Loaded:
         shell.events.register("post_run_cell", self._leave)
         shell.input_transformers_post.append(self._await)
         if owner:
+            from statebook.ui.sheet import note
+
             note(f"%%agent belongs to {owner} here; use %%statebook and %statebook instead.")
 
     def remove(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace as Flags
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import no_var_expand
 from traitlets import Float, Integer, List, Unicode
@@ -14,27 +15,27 @@ from traitlets.config import Configurable
 from statebook.config import Settings
 from statebook.errors import RunInterrupted, UsageError
 from statebook.ids import checkpoint_name, run_name
-from statebook.protocol.calls import AgentCall, Limits
-from statebook.run.seams import Sink
-from statebook.session.identity import Notebook, identify
-from statebook.session.registry import Registry
-from statebook.session.session import Session
-from statebook.session.toolset import Surfaces
-from statebook.state.namespace import Namespace
-from statebook.tools.base import Tool
-from statebook.ui.ask import choose_asker
-from statebook.ui.sheet import note
-from statebook.ui.sinks import choose_sink
 
 from .bridge import Bridge
-from .commands import Commands
 from .grammar import HelpAsked, parse_cell_line, parse_line
-from .prompt import complete
-from .surroundings import cell_id, look_around
+
+if TYPE_CHECKING:
+    from statebook.protocol.calls import AgentCall, Limits
+    from statebook.run.seams import Asker, Sink
+    from statebook.session.identity import Notebook
+    from statebook.session.registry import Registry
+    from statebook.session.session import Session
+    from statebook.state.namespace import Namespace
+    from statebook.tools.base import Tool
+
+    from .commands import Commands
 
 
 class Statebook(Configurable):
-    """The extension's state in one shell; settings by ``%config Statebook``."""
+    """The extension's state in one shell; settings by ``%config Statebook``.
+
+    The session's rooms are imported by the first cell that needs them, so that loading stays unnoticed.
+    """
 
     model = Unicode("", help="provider:model; empty: a configured provider, else offline:").tag(config=True)
     sources = List(Unicode(), [], help="folders and files to cite; empty: the notebook's folder").tag(config=True)
@@ -46,11 +47,30 @@ class Statebook(Configurable):
         super().__init__(parent=shell)
         self.shell = shell
         self.bridge = Bridge()
-        self.namespace = Namespace(shell, self.bridge.on_main_thread)
         self.names: tuple[str, ...] = ()
-        surfaces = Surfaces(self.namespace, self.namespace.variables, self._user_tools)
-        self.registry = Registry(surfaces, tell=note)
-        self.commands = Commands(self)
+
+    @cached_property
+    def namespace(self) -> Namespace:
+        """The user's variables."""
+        from statebook.state.namespace import Namespace
+
+        return Namespace(self.shell, self.bridge.on_main_thread)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The sessions of this kernel."""
+        from statebook.session.registry import Registry
+        from statebook.session.toolset import Surfaces
+        from statebook.ui.sheet import note
+
+        return Registry(Surfaces(self.namespace, self.namespace.variables, self._user_tools), tell=note)
+
+    @cached_property
+    def commands(self) -> Commands:
+        """The %agent subcommands."""
+        from .commands import Commands
+
+        return Commands(self)
 
     # -- the magics ----------------------------------------------------------------------------------------------
 
@@ -110,7 +130,7 @@ class Statebook(Configurable):
         session = self.session(cell)
         call = self.call(flags, cell, session)
         sink = self._sink(session, verbose=flags.verbose, stream=not flags.no_stream)
-        asker = choose_asker(self.shell, self.bridge.on_main_thread)
+        asker = self._asker()
         try:
             run = await session.execute(call, sink, asker)
         except asyncio.CancelledError:
@@ -121,19 +141,29 @@ class Statebook(Configurable):
     async def _resume(self, flags: Flags) -> None:
         session = self.session()
         number = self.commands.to_resume(flags).number
-        limits = Limits(flags.max_steps, flags.max_tokens, flags.timeout)
         sink = self._sink(session, verbose=flags.verbose)
-        asker = choose_asker(self.shell, self.bridge.on_main_thread)
         try:
-            await session.resume(number, limits, sink, asker, flags.model)
+            await session.resume(number, _limits(flags), sink, self._asker(), flags.model)
         except asyncio.CancelledError:
             raise stopped(session) from None
 
     def _sink(self, session: Session, *, verbose: bool, stream: bool = True) -> Sink:
+        from statebook.ui.sinks import choose_sink
+
         return choose_sink(self.shell, session.passage_texts, session.picture, verbose=verbose, stream=stream)
+
+    def _asker(self) -> Asker:
+        from statebook.ui.ask import choose_asker
+
+        return choose_asker(self.shell, self.bridge.on_main_thread)
 
     def call(self, flags: Flags, cell: str, session: Session) -> AgentCall:
         """The frozen call of a cell. Raises PromptError, UsageError."""
+        from statebook.protocol.calls import AgentCall
+
+        from .prompt import complete
+        from .surroundings import cell_id
+
         prompt, attachments = complete(cell, self._evaluate, self.namespace.variables(), session.toolset.workspace)
         return AgentCall(
             prompt=prompt,
@@ -142,7 +172,7 @@ class Statebook(Configurable):
             model=flags.model,
             temperature=flags.temperature,
             attachments=attachments,
-            limits=Limits(flags.max_steps, flags.max_tokens, flags.timeout),
+            limits=_limits(flags),
             tools=flags.tools,
             fresh=flags.fresh,
             branch=flags.branch,
@@ -160,6 +190,10 @@ class Statebook(Configurable):
 
     def notebook(self, cell: str = "") -> Notebook:
         """The notebook this kernel belongs to, as far as it can be seen."""
+        from statebook.session.identity import identify
+
+        from .surroundings import look_around
+
         return identify(look_around(self.shell, cell), self.settings())
 
     def settings(self) -> Settings:
@@ -185,6 +219,12 @@ class Statebook(Configurable):
             value.spec.name: value for value in self.namespace.variables().values() if isinstance(value, FunctionTool)
         }
         return list(found.values())
+
+
+def _limits(flags: Flags) -> Limits:
+    from statebook.protocol.calls import Limits
+
+    return Limits(flags.max_steps, flags.max_tokens, flags.timeout)
 
 
 def stopped(session: Session) -> RunInterrupted:
