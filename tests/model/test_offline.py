@@ -78,7 +78,7 @@ def test_every_sentence_of_a_report_is_cited_and_stands_in_its_passage(talk):
     cited = re.findall(r"(?:^- |: |\] )([^\[\]|\n]+?) \[(S\d+\.\d+)\]", answer, re.MULTILINE)
     assert len(cited) >= 8
     for sentence, mark in cited:
-        plain = sentence.split("*: ")[-1].strip("`")
+        plain = re.sub(r"^\*\*.+?:\*\* ", "", sentence).split("*: ")[-1].strip("`")
         words = set(re.findall(r"\w{4,}", plain))
         assert words <= set(re.findall(r"\w{4,}", passages[mark].replace("-\n", "").replace("- ", "") + passages[mark]))
     assert set(marks_in(answer)) <= set(passages)

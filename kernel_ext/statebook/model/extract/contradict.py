@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .evidence import Candidate
-from .words import WORD, stem, words
+from .words import STOP, WORD, stem, words
 
 _NUMBER = re.compile(
     r"(?<![\w.§-])(\d+(?:[.,]\d+)*)\s?"
@@ -25,9 +25,12 @@ _OPPOSITE_WORDS = (
     "mutable/immutable "
 )
 _OPPOSITES = tuple((stem(left), stem(right)) for left, right in (pair.split("/") for pair in _OPPOSITE_WORDS.split()))
-_MOST = 140
+_UNIT_WORDS = "percent kb mb gb tb second seconds ms minute minutes hour hours day days week year years"
+_UNITS = frozenset(stem(unit) for unit in _UNIT_WORDS.split())
+_MOST = 400
 _SHARED_FOR_NUMBERS, _SHARED_FOR_NEGATION = 0.5, 0.62
 _FEWEST_SHARED = 3
+_NAMED = re.compile(r"(?<=[\w,;)] )[A-Z][\w]*")
 _YEARS = range(1900, 2100)
 
 
@@ -39,6 +42,18 @@ class Dispute:
     right: Candidate
     kind: str
     weight: float
+
+    @property
+    def about(self) -> str:
+        """What both speak of, in the words of the left one that both have."""
+        shared = (self.left.terms & self.right.terms) - _NEGATIVE
+        text, last = "", -1
+        for match in WORD.finditer(self.left.text):
+            if stem(match[0].lower()) in shared and not match[0][0].isdigit():
+                gap = self.left.text[last : match.start()] if last >= 0 else ""
+                text += f"{_bridge(gap)}{match[0]}"
+                last = match.end()
+        return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,16 @@ def disputes(candidates: Sequence[Candidate], limit: int = 5) -> list[Dispute]:
     return chosen
 
 
+def _bridge(gap: str) -> str:
+    """What stands between two shared words: small words stay, a no goes, anything else becomes dots."""
+    between = words(gap)
+    if any(word not in STOP and word not in _NEGATIVE for word in between):
+        return " … "
+    if any(word in _NEGATIVE for word in between):
+        return ": " if {"is", "are", "was", "were"} & set(between) else " "
+    return gap
+
+
 def _names(candidates: Sequence[Candidate]) -> frozenset[str]:
     """Terms that are written with a capital wherever they stand: what sentences are about, where they have a name."""
     upper: set[str] = set()
@@ -82,8 +107,11 @@ def _names(candidates: Sequence[Candidate]) -> frozenset[str]:
 def _claim(candidate: Candidate, names: frozenset[str]) -> _Claim:
     found = words(candidate.text)
     negative = any(word in _NEGATIVE or word.replace("’", "'").endswith("n't") for word in found)
-    topic = frozenset(term for term in candidate.terms if not term[0].isdigit() and term not in _NEGATIVE)
-    return _Claim(candidate, topic, topic & names, _numbers(candidate.text), negative)
+    topic = frozenset(
+        term for term in candidate.terms if not term[0].isdigit() and term not in _NEGATIVE and term not in _UNITS
+    )
+    inside = frozenset(stem(name.lower()) for name in _NAMED.findall(candidate.text))
+    return _Claim(candidate, topic, topic & (names | inside), _numbers(candidate.text), negative)
 
 
 def _numbers(text: str) -> frozenset[tuple[str, str]]:
@@ -108,7 +136,8 @@ def _compare(left: _Claim, right: _Claim) -> Dispute | None:
     overlap = len(shared) / max(1, min(len(left.topic), len(right.topic)))
     balance = min(len(left.topic), len(right.topic)) / max(len(left.topic), len(right.topic))
     weight = overlap * (0.5 + 0.5 * balance)
-    if overlap >= _SHARED_FOR_NUMBERS and _other_numbers(left, right):
+    elsewhere = left.candidate.passage.document != right.candidate.passage.document
+    if elsewhere and overlap >= _SHARED_FOR_NUMBERS and _other_numbers(left, right):
         return Dispute(left.candidate, right.candidate, "number", weight + 0.2)
     differ = left.negative != right.negative or _opposed(left.topic, right.topic)
     if overlap >= _SHARED_FOR_NEGATION and weight >= 0.5 and differ:  # noqa: PLR2004 (a long sentence holds many words)

@@ -11,9 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from statebook.protocol.passages import Passage
 
+from .kindred import kin
 from .sentences import Sentence, sentences
 from .words import STOP, stem, subject, term_set, terms, words
 
@@ -24,8 +26,11 @@ _BROADLY, _NEARLY = 0.6, 0.35
 _BACKGROUND = 10  # passages assumed to exist that match nothing: those at hand were chosen because they match
 _MOST_TELLING = 2.0
 _HEADING, _TITLE, _NEIGHBOUR = 0.7, 0.6, 0.2
+_KIN, _KIN_ABOVE = 0.65, 0.35
+_BESIDE = 0.4
 _SAME = 0.6
 _CONTAINED = 0.9
+_TWO_SENTENCES = 320
 _K1, _B = 1.2, 0.5
 _NOT = re.compile(r"\b(?:not|never|no|cannot|without)\b|n['’]t\b", re.IGNORECASE)
 _LEANS = re.compile(
@@ -101,38 +106,50 @@ class Evidence:
         total = len(self.passages) + _BACKGROUND
         return min(_MOST_TELLING, math.log(1 + (total - count + 0.5) / (count + 0.5)))
 
-    def rank(self, question: str, extra: str = "") -> list[Hit]:
-        """All candidates that share a term with the question, best first. ``extra`` adds terms of its topic."""
-        wanted = {stem(word): self.weight(stem(word)) for word in (*subject(question), *subject(extra))}
+    def rank(self, question: str, extra: str = "", *, widely: bool = False) -> list[Hit]:
+        """All candidates that share a term with the question, best first. ``extra`` adds terms of its topic.
+
+        ``widely`` also takes words of the same aspect (megabytes for *size*), and weighs the topic less.
+        """
+        wanted = self._wanted(question, extra, _BESIDE if widely else 1.0)
         if not wanted:
             return []
         strangers = self._strangers(question)
-        hits = [hit for each in self.candidates if (hit := self._hit(each, wanted, question, strangers))]
+        hits = [hit for each in self.candidates if (hit := self._hit(each, wanted, question, strangers, widely))]
         return sorted(hits, key=lambda hit: (-hit.score, hit.candidate.passage.document, hit.candidate.passage.ordinal))
 
     def meets(self, question: str, extra: str = "") -> bool:
         """Whether the sentences that touch a broad question together speak of most of it, though none of all of it."""
-        wanted = {stem(word): self.weight(stem(word)) for word in (*subject(question), *subject(extra))}
+        wanted = self._wanted(question, extra, _BESIDE)
         total = sum(wanted.values())
         touched: set[str] = set()
         nearest = 0.0
         for each in self.candidates:
-            shared = wanted.keys() & each.terms
+            shared = {term for term in wanted if term in each.terms or kin(term) & each.terms}
             share = sum(wanted[term] for term in shared)
             touched |= shared
             nearest = max(nearest, share if len(shared) > 1 else 0.0)
         together = sum(wanted[term] for term in touched) * 0.6 ** self._strangers(question)
         return nearest >= _NEARLY * total > 0 and together >= _BROADLY * total
 
-    def _hit(self, each: Candidate, wanted: dict[str, float], question: str, strangers: int) -> Hit | None:
-        if not (each.terms | each.heading | each.title) & wanted.keys():
-            return None
+    def _wanted(self, question: str, extra: str, beside: float) -> dict[str, float]:
+        """What each term is worth for a question; those of its topic count ``beside`` as much."""
+        topic = {stem(word): beside * self.weight(stem(word)) for word in subject(extra)}
+        return topic | {stem(word): self.weight(stem(word)) for word in subject(question)}
+
+    def _hit(
+        self, each: Candidate, wanted: dict[str, float], question: str, strangers: int, widely: bool
+    ) -> Hit | None:
         norm = 1 - _B + _B * each.length / self._mean
         score = covered = 0.0
         for term, weight in wanted.items():
             strength = _strength(term, each)
+            if widely and strength < _KIN:
+                strength = max(strength, _kin_strength(term, each))
             score += weight * strength * (_K1 + 1) / (strength + _K1 * norm) if strength else 0.0
             covered += weight * strength
+        if not covered or not (widely or (each.terms | each.heading | each.title) & wanted.keys()):
+            return None
         coverage = covered / sum(wanted.values()) * 0.6**strangers
         return Hit(each, score * (0.4 + 0.6 * coverage) * _manner(each, question), coverage)
 
@@ -179,6 +196,12 @@ def alike(left: Candidate, right: Candidate) -> bool:
     )
 
 
+def alike_texts(left: str, right: str) -> bool:
+    """Whether one text holds nearly all terms of the other, a longer fact."""
+    mine, theirs = term_set(left), term_set(right)
+    return bool(mine) and len(mine & theirs) >= _CONTAINED * len(mine)
+
+
 def _strength(term: str, each: Candidate) -> float:
     if term in each.terms:
         return 1.0
@@ -189,10 +212,18 @@ def _strength(term: str, each: Candidate) -> float:
     return _NEIGHBOUR if term in each.near else 0.0
 
 
+def _kin_strength(term: str, each: Candidate) -> float:
+    """How far other words of a term's aspect stand in the sentence or above it."""
+    others = kin(term)
+    if others & each.terms:
+        return _KIN
+    return _KIN_ABOVE if others & (each.heading | each.title) else 0.0
+
+
 def _manner(each: Candidate, question: str) -> float:
     """How well a sentence's form suits the question: numbers for *how many*, reasons for *why*."""
     factor = 1.0
-    if each.sentence.boilerplate:
+    if each.sentence.boilerplate and not _asked_for(each, question):
         factor *= 0.4
     if _LEANS.match(each.text):
         factor *= 0.6
@@ -206,6 +237,13 @@ def _manner(each: Candidate, question: str) -> float:
     if _defines(each.text, question):
         factor *= 1.5
     return factor * (1.05 if each.sentence.place == 0 else 1.0)
+
+
+def _asked_for(each: Candidate, question: str) -> bool:
+    """Whether what is boilerplate elsewhere (a licence, how to install) is what the question is about."""
+    wanted = {stem(word) for word in subject(question)}
+    page = term_set(each.sentence.boilerplate)
+    return bool(page & (wanted | {other for term in wanted for other in kin(term)}))
 
 
 def _defines(text: str, question: str) -> bool:
@@ -250,10 +288,16 @@ def _candidates(passages: Sequence[Passage]) -> list[Candidate]:
 def _candidate(passage: Passage, split: Sequence[Sentence], place: int, text: str) -> Candidate:
     near = "\n".join(each.text for each in split[max(0, place - 1) : place + 2])
     sentence = split[place]
+    title = f"{passage.title} {_file_words(passage.path)}"
     return Candidate(
-        passage, sentence, text, term_set(text), term_set(sentence.heading), term_set(passage.title), term_set(near),
+        passage, sentence, text, term_set(text), term_set(sentence.heading), term_set(title), term_set(near),
         len(terms(text)),
     )  # fmt: skip
+
+
+def _file_words(path: str) -> str:
+    """``docs/beautiful-soup_4.md`` -> ``beautiful soup 4``: often a better title than the first heading."""
+    return re.sub(r"[^\w]+|_+", " ", PurePosixPath(path).stem)
 
 
 def _with_antecedent(split: Sequence[Sentence], place: int) -> str:
@@ -265,6 +309,6 @@ def _with_antecedent(split: Sequence[Sentence], place: int) -> str:
     beside = (before.block, before.place) == (sentence.block, sentence.place - 1) or (
         before.block == sentence.block - 1 and sentence.place == 0
     )
-    if not beside or _LEANS.match(before.text) or len(before.text) + len(sentence.text) > 320:  # noqa: PLR2004
+    if not beside or _LEANS.match(before.text) or len(before.text) + len(sentence.text) > _TWO_SENTENCES:
         return sentence.text
     return f"{before.text} {sentence.text}"

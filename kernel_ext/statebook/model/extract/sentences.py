@@ -17,8 +17,8 @@ _NOISE = re.compile(r"^\s*(?:\.\.\s|:\w[\w-]*:|\[[^\]]+\]:\s|>>>|\$ |page \d+|\d
 _END = re.compile(r"[.!?…][\"'”’)\]*_`]*$")
 _BREAK = re.compile(r"(?<=[.!?…])([\"'”’)\]]*)\s+(?=[\"'“‘(\[`*_]*[A-Z0-9À-Þ])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|cf|vs|etc|al|approx|ca|fig|figs|no|nos|vol|pp?|ch|sec|eq|dr|mr|mrs|ms|prof|st|inc|ltd|co|jr|sr"
-    r"|u\.s|u\.k|ver|resp)|\b[A-Z]|\b\d{1,2})\.[\"'”’)\]]*$",
+    r"(?:\b(?:e\.g|i\.e|cf|vs|etc|al|approx|ca|figs?|no|nos|vol|pp?|ch|sec|eq|dr|mr|mrs|(?<!\d )ms|prof|st|inc|ltd|co"
+    r"|jr|sr|u\.s|u\.k|ver|resp)|(?-i:\b[A-Z])|\b\d{1,2})\.[\"'”’)\]]*$",
     re.IGNORECASE,
 )
 _VERB = re.compile(
@@ -45,7 +45,8 @@ _INLINE = (
     (re.compile(r"(?<![\w`])_(?=[^\s_])|(?<=[^\s_])_(?![\w`])"), ""),
 )
 _BOILERPLATE = re.compile(
-    r"all rights reserved|copyright|licensed under|license file|without warranty|click here|table of contents|cookie"
+    r"^(?:origin|sources?|authors?|date|keywords|tags|published|updated|version|doi|cite as|contact|maintainers?)\s*:"
+    r"|all rights reserved|copyright|licensed under|license file|without warranty|click here|table of contents|cookie"
     r"|subscribe|sign up|follow us|star (?:us|this)|pull requests?|bug reports?|issue tracker"
     r"|see (?:also|the) (?:file|section|documentation|changelog|docs)|pip install|thanks to|sponsor|code of conduct"
     r"|released under|read more|full list of|open collective|https?://\S+\s*\.?$",
@@ -65,9 +66,10 @@ class Sentence:
     place: int
 
     @property
-    def boilerplate(self) -> bool:
-        """Whether it is about the page rather than its subject."""
-        return bool(_BOILERPLATE.search(self.text))
+    def boilerplate(self) -> str:
+        """What in it is about the page rather than its subject, or ""."""
+        match = _BOILERPLATE.search(self.text)
+        return match[0] if match else ""
 
 
 @lru_cache(maxsize=2048)

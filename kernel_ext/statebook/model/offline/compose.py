@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from statebook.model.extract.evidence import ENOUGH, Evidence, choose
+from statebook.model.extract.evidence import ENOUGH, Evidence, Hit, alike_texts, choose
 from statebook.model.extract.words import stem, subject, term_set
 from statebook.protocol.messages import ToolResult
 from statebook.protocol.passages import Passage, read_passages
@@ -23,6 +23,15 @@ _SOURCE = re.compile(
 _LONGEST_SHOWN = 4000
 _EXCERPT = 240
 _RECAP = 6
+_TITLE = 70
+_MOSTLY, _NEAR = 0.6, 0.3
+_ANY_HEADING = re.compile(
+    r"^(?:v?\d[\d.]*\b.*|about|abstract|installation|install|installing|introduction|overview|features?|usage|description"
+    r"|documentation|readme|sponsors?|quick ?start|getting started|code of conduct|quick links?|links?|compatibility"
+    r"|contents|table of contents|changelog|changes|summary|background|license|requirements|who is using .*"
+    r"|welcome.*|notes?|untitled.*|index|home|preface)\W*$",
+    re.IGNORECASE,
+)
 _ABILITIES = (
     ("search_sources", "answer questions from your documents with citations, compare them and write a cited synthesis"),
     ("remember", "remember and recall facts"),
@@ -101,37 +110,101 @@ def memory_line(each: re.Match[str]) -> str:
 
 
 def recap(earlier: Sequence[tuple[str, str]], known: Sequence[re.Match[str]], about: frozenset[str]) -> str:
-    """What was found so far (about some terms): memories, then cited sentences of earlier answers, by prompt."""
-    kept = {each[4].strip().rstrip(".") for each in known}
-    sections = []
-    seen: set[str] = set()
+    """What was found so far (about some terms): memories, then cited sentences of earlier answers, by prompt; or ""."""
+    told = {text: labels for _, answer in earlier for text, labels, _ in _cited(answer)}
+    kept = [each for each in known if _concerns(f"{each[4]} {told.get(each[4], '')}", about)]
+    sections = [f"**Kept in memory**\n\n{memory_list(kept)}"] if kept else []
+    seen = {each[4].strip() for each in known}
     for prompt, answer in earlier:
         lines = []
-        for sentence, mark in _CITED.findall(_essence(answer)):
-            text = re.sub(r"^[-\s]*\*?[^*]+\*: ", "", sentence).strip(" ->")
-            if text not in seen and text.rstrip(".") not in kept and (not about or about & term_set(text)):
+        for text, label, mark in _cited(answer if about else _essence(answer)):
+            if text not in seen and _concerns(f"{text} {label}", about):
                 seen.add(text)
                 lines.append(f"- {text} [{mark}]")
         if lines:
             sections.append(f"**{' '.join(prompt.split())[:120]}**\n\n" + "\n".join(lines[:_RECAP]))
-    if known:
-        sections.insert(0, "**Kept in memory**\n\n" + memory_list(known))
-    return "\n\n".join(sections) or "Nothing was found yet: this session has no cited answer and no memory."
+    return "\n\n".join(sections)
+
+
+def _concerns(text: str, about: frozenset[str]) -> bool:
+    return not about or len(about & term_set(text)) >= _MOSTLY * len(about)
+
+
+def _cited(answer: str) -> list[tuple[str, str, str]]:
+    """(sentence, the labels it stands under, mark) of what an answer cites; nothing of an abstention."""
+    if "sources do not answer" in answer or "**Kept in memory**" in answer:
+        return []
+    found = []
+    for section in re.split(r"^(?=## )", answer, flags=re.MULTILINE):
+        title = section.partition("\n")[0] if section.startswith("## ") else ""
+        for line in section.splitlines():
+            label = re.match(r"- \*\*(.+?):\*\*", line)
+            body = re.sub(r"^- (?:\*\*.+?:\*\* |\*[^*]+\*: )?", "", line)
+            name = label[1] if label else title.strip("# ")
+            found += [(text.strip(), name, mark) for text, mark in _CITED.findall(body)]
+    return found
 
 
 def _essence(answer: str) -> str:
-    """The part of an answer that a recap repeats: its lead, nothing of an abstention."""
-    if "sources do not answer" in answer or "**Kept in memory**" in answer:
-        return ""
+    """The part of an answer that a recap repeats: its lead."""
     lead = re.search(r"^## In short\n(.*?)(?=^## |\Z)", answer, re.DOTALL | re.MULTILINE)
     return lead[1] if lead else answer
 
 
-def from_memory(task: Task, memories: Sequence[str]) -> str:
-    """Recalled facts that meet the question, or ""."""
+def from_memory(task: Task, memories: Sequence[str], said: str = "") -> str:
+    """Recalled facts that meet the question and are not in ``said`` already, or ""."""
     wanted = {stem(word) for question in task.questions for word in subject(question.text)}
-    close = [line for line in memories if wanted and len(wanted & term_set(line)) >= max(1, 0.6 * len(wanted))]
-    return "\n".join(f"- {_memory_text(line)}" for line in close[:4])
+    least = max(1 if len(wanted) == 1 else 2, 0.6 * len(wanted))  # one shared word of several is chance
+    close = [line for line in memories if wanted and not task.thorough and len(wanted & term_set(line)) >= least]
+    fresh = [line for line in close if not any(alike_texts(_fact(line), each) for each in said.split("]"))]
+    return "\n".join(f"- {_memory_text(line)}" for line in fresh[:4])
+
+
+def nearest(hits: Sequence[Hit], asked: frozenset[str]) -> str:
+    """Passages that share two telling words with what was asked, as a list; or ""."""
+    close: dict[int, Hit] = {}
+    for hit in sorted(hits, key=lambda each: -each.coverage):
+        if len(hit.candidate.terms & asked) >= 2 and hit.coverage >= _NEAR:  # noqa: PLR2004 (one word is chance)
+            close.setdefault(hit.candidate.passage.document, hit)
+    return "\n".join(
+        f"- {excerpt(each.candidate.text)} [{each.candidate.passage.mark}]" for each in list(close.values())[:3]
+    )
+
+
+def documents_in(listing: str) -> list[Passage]:
+    """The documents in the text of `list_sources`, each as a passage without text."""
+    rows = [match for line in listing.splitlines() if (match := _SOURCE.match(line.strip()))]
+    found = []
+    for row in rows:
+        title, path = row["title"] or row["title_last"], row["path"] or row["path_first"]
+        found.append(Passage(int(row["mark"][1:]), 1, titled_name(title, path), path, "", 0, 0))
+    return found
+
+
+def titles_in(listing: str) -> list[str]:
+    """The documents' names in the text of `list_sources`."""
+    return [each.title for each in documents_in(listing)]
+
+
+def titled(titles: Sequence[str], most: int) -> str:
+    """``The 14 sources are about other things, such as ...``: some titles, taken evenly from all."""
+    if not titles:
+        return ""
+    names = list(dict.fromkeys(titles))
+    step = max(1, len(names) // most)
+    some = names[::step][:most]
+    count = f"The {len(titles)} documents" if len(titles) > 1 else "The only document"
+    listed = "; ".join(f"*{name}*" for name in some)
+    return f"{count} are about: {listed}." if len(some) == len(names) else f"{count} are about such things as {listed}."
+
+
+def titled_name(title: str, path: str) -> str:
+    """What a document is called: its title up to the colon, or its file's name where the title is any heading."""
+    name = re.split(r":\s|\s[-–—]{1,2}\s", " ".join(title.replace("*", "").split()), maxsplit=1)[0].strip()
+    stem_of_file = re.sub(r"\.\w+$", "", path.rsplit("/", 1)[-1])
+    if not name or _ANY_HEADING.match(name) or not name[0].isalnum():
+        return stem_of_file
+    return name if len(name) <= _TITLE else name[:_TITLE].rsplit(" ", 1)[0] + " ..."
 
 
 def from_attachments(task: Task, attachments: Mapping[str, str]) -> str:
@@ -178,6 +251,10 @@ def _matching_lines(question: str, attachments: Mapping[str, str]) -> str:
         if len(wanted & term_set(line)) >= max(1, ENOUGH * len(wanted))
     ]
     return "\n".join(f"- {line}" for line in found[:4])
+
+
+def _fact(line: str) -> str:
+    return re.sub(r"^M\d+ \([^)]*\): ", "", line)
 
 
 def _memory_text(line: str) -> str:

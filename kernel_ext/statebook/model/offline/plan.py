@@ -125,7 +125,7 @@ def _recall(turn: Turn, intent: Intent) -> Plan:
 
 
 def _so_far(turn: Turn, intent: Intent) -> Plan:
-    """A recap: what was kept, and the cited sentences of earlier answers."""
+    """A recap: what was kept, and the cited sentences of earlier answers; the sources where nothing was found yet."""
     known: list[re.Match[str]] = []
     about = list(subject(intent.text))
     if turn.offers("recall"):
@@ -133,7 +133,15 @@ def _so_far(turn: Turn, intent: Intent) -> Plan:
         query = " ".join(dict.fromkeys(topic[-40:])) or "findings"
         (result,) = yield Batch((turn.wish("recall", query=query),))
         known = _memories(result.text) if result.status == "ok" else []
-    return compose.recap(turn.earlier, known, term_set(" ".join(about)))
+    found = compose.recap(turn.earlier, known, term_set(" ".join(about)))
+    if found:
+        return found
+    if not about:
+        return "Nothing was found yet: this session has no cited answer and no memory."
+    if not turn.offers("search_sources"):
+        return f"Nothing was found about {' '.join(about)} yet."
+    answer = yield from research(turn, f"What do the sources say about {' '.join(about)}?")
+    return f"Nothing was kept about this so far. From the sources:\n\n{answer}"
 
 
 def _said(turn: Turn, about: str) -> str:
@@ -143,12 +151,12 @@ def _said(turn: Turn, about: str) -> str:
     return "You wrote earlier:\n\n" + "\n>\n".join(lines[-3:]) if lines and wanted else ""
 
 
-def _cannot(turn: Turn, intent: Intent) -> Plan:  # noqa: ARG001
+def _cannot(turn: Turn, intent: Intent) -> Plan:  # noqa: ARG001 (all plans have one form)
     yield from ()
     return f"That takes a model that writes and reasons. {compose.abilities(turn.tools)}\n\n{compose.HONEST}"
 
 
-def _about_me_plan(turn: Turn, intent: Intent) -> Plan:  # noqa: ARG001
+def _about_me_plan(turn: Turn, intent: Intent) -> Plan:  # noqa: ARG001 (all plans have one form)
     yield from ()
     return _about_me(turn)
 

@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from statebook.model.extract.words import subject
+from statebook.model.extract.words import stem, subject
 
-Style = Literal["short", "report", "compare"]
+from . import phrases
+from .phrases import capital, heading, without_lead
+
+Style = Literal["short", "survey", "report", "compare"]
 
 _REPORT = re.compile(
     r"\b(?:synthes[ie]s|synthesi[sz]e|report|review|survey|overview|brief(?:ing)?\b(?!s)|memo|essay"
@@ -17,6 +20,10 @@ _REPORT = re.compile(
     re.IGNORECASE,
 )
 _COMPARE = re.compile(r"\b(?:compar(?:e|ison)|versus|vs\.?|contrast|differences? between)\b", re.IGNORECASE)
+_SURVEY = re.compile(
+    r"^(?:what|which|who)\b.*\b(?:documents|sources|papers|files|briefs|notes|articles|packages|readmes|reports)\b",
+    re.IGNORECASE,
+)
 _KEEP = re.compile(
     r"(?:[,;]?\s*\b(?:and|then)\s+)*(?:please\s+)?\b(?:remember|keep|store|memori[sz]e|note|save)\s+(?:down\s+)?"
     r"(?:(?:the|your|all|any|my|its)\s+)*(?:(?:key|main|most important|important)\s+)?"
@@ -31,54 +38,49 @@ _SAVE = re.compile(
     r"[`'\"]?([\w./-]+\.(?:md|txt|html|markdown))\b[`'\"]?",
     re.IGNORECASE,
 )
-_ITEM = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|\(?[a-h][.)])\s+(.+)$")
-_INLINE_ITEM = re.compile(r"(?:^|\s)\(?(?:\d{1,2}|[a-h])\)\s+")
-_NEXT_QUESTION = re.compile(
-    r"(?:,\s*|\s+)(?:and|or)\s+(?=(?:what|how|why|when|which|who|where|does|do|is|are|can|should)\b)", re.IGNORECASE
-)
-_LEAD = re.compile(
-    r"^(?:(?:please|can you|could you|now|then|also|i want you to|i need)\s+)*"
-    r"(?:synthesi[sz]e|summari[sz]e|review|explain|describe|write(?: up)?|give|prepare|draft|produce|create|make|tell"
-    r"|survey|outline|research|investigate|find out|find|look (?:into|up|at)|analy[sz]e|discuss|report|cover|study"
-    r"|read)\b"
-    r"(?:\s+(?:me|us))?(?:\s+(?:on|about|into|of))?",
-    re.IGNORECASE,
-)
-_FORM = re.compile(
-    r"^\s*(?:(?:a|an|the|all|short|brief|cited|detailed|one-page|two-page|concise|full|research|literature)\s+)*"
-    r"(?:report|synthesis|summary|overview|survey|review|briefing|brief|comparison|memo|essay|note)?\s*"
-    r"(?:with citations\s*)?(?:(?:that|which) (?:covers|explains|compares)|on|of|about|covering|regarding|for)?\s*"
-    r"(?:(?:what|everything) (?:(?:the|my|our|these|those|all|all the) )?"
-    r"(?:sources|documents|briefs|files|notes|papers) "
-    r"(?:say|tell us|tell|report|know|have|contain)\s*(?:on|about|regarding)?)?"
-    r"(?:(?:the|my|our|these|all) (?:sources|documents|briefs|files|notes|papers)\b\s*(?:on|about|regarding)?)?\s*",
-    re.IGNORECASE,
-)
 _CRITERIA = re.compile(r"\s+(?:on|in terms of|with respect to|regarding|by|along|for)\s+|:\s*", re.IGNORECASE)
-_LIST = re.compile(r"\s*(?:,\s*(?:and|or)\s+|,\s*|;\s*|\s+and\s+|\s+versus\s+|\s+vs\.?\s+)\s*", re.IGNORECASE)
 _DOCUMENTS = re.compile(
     r"^(?:(?:the|these|all|my|our|what|two|three|different|various)\s+)*"
-    r"(?:documents|sources|briefs|files|papers|notes|readmes|articles)\b",
+    r"(?:documents|sources|briefs|files|papers|notes|readmes|articles|packages|libraries|projects|modules|texts)\b",
     re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those|he|she)\b", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\b(?:documents|sources|papers|files|briefs|notes|articles|corpus|texts|packages|readmes|library|folder)\b",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"\b[A-Z][\w.-]*\w\b|`[^`]+`|\b[a-z]+[A-Z]\w*\b")
-_MOST = 8
-_SHORT_TOPIC, _SHORT_PHRASE = 5, 7
+_MOST = 10
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing to find out: as a heading shows it, and the terms of the topic it belongs to."""
+    """One thing to find out, as it was asked; ``topic`` holds the terms of the topic it belongs to."""
 
     text: str
     topic: str = ""
 
     @property
+    def asked(self) -> str:
+        """The text without what points at the documents themselves."""
+        return phrases.DEICTIC.sub("", self.text) or self.text
+
+    @property
     def query(self) -> str:
         """The words to search for."""
-        own = subject(self.text)
+        own = subject(self.asked)
         return " ".join(dict.fromkeys((*own, *subject(self.topic)))) or self.text
+
+    @property
+    def heading(self) -> str:
+        """A title for its section: a noun phrase where it can be made one."""
+        return heading(self.text)
+
+    @property
+    def terms(self) -> frozenset[str]:
+        """The stems of its own words."""
+        return frozenset(stem(word) for word in subject(self.asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class Task:
     """A research prompt, understood.
 
     ``entities`` (empty: the documents themselves) and ``questions`` as criteria make the table of a comparison.
-    ``keep`` asks to remember the findings, ``save`` names a file for the answer.
+    ``keep`` asks to remember the findings, ``save`` names a file for the answer, ``prose`` asks for a report, around
+    a comparison's table too, ``disputed`` for what the sources disagree on. An ``open`` task has no
+    questions yet: what the documents are about has to be found out first.
     """
 
     topic: str
@@ -95,27 +99,38 @@ class Task:
     keep: bool = False
     save: str = ""
     entities: tuple[str, ...] = ()
+    prose: bool = False
+    disputed: bool = False
+    open: bool = False
 
     @property
     def thorough(self) -> bool:
         """Whether many documents are to be read whole."""
-        return self.style != "short"
+        return self.style in {"report", "compare"}
 
 
 def understand(prompt: str, before: str = "") -> Task:
     """The task in a prompt; ``before`` is the previous prompt, which "it" and "more" may point to."""
     keep = bool(_KEEP.search(prompt))
-    saved = _SAVE.search(prompt)
-    text = _tidy(_KEEP.sub(" ", _SAVE.sub(" ", prompt)))
-    style: Style = "report" if _REPORT.search(prompt) or (saved and not text.endswith("?")) else "short"
-    background = before if _needs_background(text) else ""
+    found = _SAVE.search(prompt)
+    save = found[1] if found else ""
+    whole = _tidy(_KEEP.sub(" ", _SAVE.sub(" ", prompt)))
+    text, disputed = phrases.without_orders(whole)
+    report = bool(_REPORT.search(prompt) or (save and not whole.endswith("?")))
+    if not subject(without_lead(text)) and (_OPEN.search(whole) or disputed or (report and not before)):
+        return Task(
+            "What the documents are about", (), "report", keep, save, prose=report, disputed=disputed, open=True
+        )
     if _COMPARE.search(text):
         entities, questions = _comparison(text)
-        return Task(_topic(text), questions, "compare", keep, saved[1] if saved else "", entities)
-    questions = _questions(text, background, report=style == "report")
-    if len(questions) > 3:  # noqa: PLR2004 (more than a paragraph can hold)
-        style = "report"
-    return Task(_topic(text), questions, style, keep, saved[1] if saved else "")
+        return Task(_topic(text, questions), questions, "compare", keep, save, entities, report, disputed)
+    background = before if _needs_background(text) else ""
+    many = report or disputed
+    questions = _made(*phrases.parts(text or whole, background, listing=many))
+    style: Style = "report" if many or len(questions) > 3 else "short"  # noqa: PLR2004 (more than a paragraph can hold)
+    if style == "short" and len(questions) == 1 and _SURVEY.search(text):
+        style = "survey"
+    return Task(_topic(text, questions), questions, style, keep, save, prose=report, disputed=disputed)
 
 
 def _tidy(text: str) -> str:
@@ -126,70 +141,29 @@ def _tidy(text: str) -> str:
 def _needs_background(text: str) -> bool:
     """Whether a prompt has no subject of its own: ``tell me more``, ``what does it cost?``."""
     own = subject(text)
-    return not own or (len(own) <= 3 and bool(_POINTS_BACK.search(text)))  # noqa: PLR2004
+    return not own or (len(own) <= _FEW and _points_back(text))
 
 
-def _topic(text: str) -> str:
+def _points_back(text: str) -> bool:
+    return bool(_POINTS_BACK.search(phrases.DEICTIC.sub(" ", text)))
+
+
+def _topic(text: str, questions: tuple[Question, ...]) -> str:
     """What a prompt is about, as a title: its first sentence without the words of asking."""
     first = re.split(r"(?<=[.?!])\s+|\n|:\s", text, maxsplit=1)[0]
-    return _capital(_phrase(first)) or _capital(first)
-
-
-def _phrase(sentence: str) -> str:
-    """A sentence without its lead: ``Write a report on caches.`` -> ``caches``."""
-    without = _LEAD.sub("", sentence.strip(), count=1)
-    without = _FORM.sub("", without, count=1) if without != sentence.strip() else without
-    return without.strip(" .:,;") + ("?" if sentence.rstrip().endswith("?") and not without.endswith("?") else "")
-
-
-def _questions(text: str, background: str, *, report: bool) -> tuple[Question, ...]:
-    listed = [match[1].strip() for line in text.splitlines() if (match := _ITEM.match(line))]
-    inline = [part.strip(" ;,.") for part in _INLINE_ITEM.split(text)]
-    if len(listed) > 1 or len(inline) > 2:  # noqa: PLR2004 (a lead and two items)
-        items = listed if len(listed) > 1 else inline[1:]
-        lead = text.splitlines()[0] if len(listed) > 1 and not _ITEM.match(text.splitlines()[0]) else inline[0]
-        return _made(items, background or ("" if lead in items else _phrase(lead)))
-    found: list[str] = []
-    topic = background
-    for sentence in re.split(r"(?<=[.?!])\s+|\n+", text):
-        if sentence.rstrip().endswith("?"):
-            found += [f"{part.strip(' ?')}?" for part in _NEXT_QUESTION.split(sentence) if part.strip(" ?")]
-        elif subject(_phrase(sentence)):
-            head, items = _enumeration(_phrase(sentence), report=report)
-            topic = topic or head
-            found += items
-    return _made(found or [text], topic)
-
-
-def _enumeration(phrase: str, *, report: bool) -> tuple[str, list[str]]:
-    """``caches: size, speed and cost`` -> its head and its items; a phrase without a list is its own only item."""
-    head, colon, tail = phrase.partition(":")
-    if colon and len(_LIST.split(tail.strip())) > 1:
-        return head.strip(), [item.strip() for item in _LIST.split(tail.strip()) if item.strip()]
-    split = [part.strip() for part in _NEXT_QUESTION.split(phrase)]
-    if len(split) > 1:
-        return "", split
-    items = [item.strip() for item in _LIST.split(phrase)]
-    short = all(len(item.split()) <= _SHORT_TOPIC for item in items)
-    listed = "," in phrase or len(phrase.split()) <= _SHORT_PHRASE
-    if (
-        report
-        and len(items) > 1
-        and short
-        and listed
-        and not re.match(r"(?:how|what|why|when)\b", phrase, re.IGNORECASE)
-    ):
-        return "", items
-    return "", [phrase]
+    phrase = without_lead(first)
+    if subject(phrase):
+        return capital(phrase)
+    return questions[0].heading if questions else capital(first)
 
 
 def _made(items: list[str], topic: str) -> tuple[Question, ...]:
     made: dict[str, Question] = {}
     for item in items[:_MOST]:
-        text = _capital(item.strip(" ;,").removesuffix("."))
-        short = len(subject(text)) <= 2  # noqa: PLR2004 (one or two words need the topic beside them)
-        lonely = short or bool(_POINTS_BACK.search(text))
-        made.setdefault(text.lower(), Question(text, topic if lonely else ""))
+        text = capital(item.strip(" ;,:").removesuffix("."))
+        lonely = len(subject(text)) < 2 or _points_back(text)  # noqa: PLR2004 (one word needs the topic beside it)
+        if text:
+            made.setdefault(text.lower(), Question(text, topic if lonely else ""))
     return tuple(made.values())
 
 
@@ -197,23 +171,28 @@ def _comparison(text: str) -> tuple[tuple[str, ...], tuple[Question, ...]]:
     """What is compared, and by what."""
     match = _COMPARE.search(text)
     assert match is not None
-    first = re.split(r"(?<=[.?!])\s+|\n", text[match.end() :], maxsplit=1)[0].strip(" .?!")
-    if match[0].lower().startswith(("vs", "versus")):
-        first = re.split(r"(?<=[.?!])\s+|\n", text, maxsplit=1)[0].strip(" .?!")
-    first = re.sub(r"^(?:of|between)\s+", "", first)
-    parts = _CRITERIA.split(first, maxsplit=1)
-    criteria = [each for each in _LIST.split(parts[1]) if each] if len(parts) > 1 else []
-    names = [] if _DOCUMENTS.match(parts[0]) else [each for each in _LIST.split(parts[0]) if each]
-    if re.match(r"(?:how|what|the way|ways|where|why)\b", parts[0], re.IGNORECASE) or len(names) == 1:
-        whole = re.sub(r"^(?:how|what|the way|ways)\s+", "", first, flags=re.IGNORECASE)
-        names = list(dict.fromkeys(_NAME.findall(whole)))
-        rest = " ".join(word for word in subject(whole) if word not in " ".join(names).lower())
-        criteria = [rest] if rest else []
-        names = names if len(names) > 1 else []
-    others = [each for each in re.split(r"(?<=[.?!])\s+|\n", text) if match[0] not in each and subject(_phrase(each))]
-    questions = _made([*criteria, *(_phrase(each) for each in others)] or [_topic(text)], "")
+    split = re.split(r"(?<=[.?!])\s+|\n", text)
+    own = next(each for each in split if _COMPARE.search(each))
+    first = own if match[0].lower().startswith(("vs", "versus")) else own[own.find(match[0]) + len(match[0]) :]
+    first = re.sub(r"^\s*(?:of|between)\s+", "", first).strip(" .?!")
+    pieces = _CRITERIA.split(first, maxsplit=1)
+    criteria = phrases.items(pieces[1]) if len(pieces) > 1 else []
+    names = [] if _DOCUMENTS.match(pieces[0]) else phrases.names(pieces[0])
+    if re.match(r"(?:how|what|the way|ways|where|why)\b", pieces[0], re.IGNORECASE) or len(names) == 1:
+        names, criteria = _one_thing(first, names)
+    others = [each for each in split if each != own and subject(without_lead(each))]
+    listed = phrases.parts("\n".join(others), "", listing=True)[0] if others else []
+    questions = _made([*criteria, *listed] or ([_topic(text, ())] if not names else [" and ".join(names)]), "")
     return tuple(name.strip(" `") for name in names), questions
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _one_thing(first: str, names: list[str]) -> tuple[list[str], list[str]]:
+    """``Compare how Kestrel and Mole recover``: the names in it, and the rest as the only criterion."""
+    what = phrases.SAY_ABOUT.match(first)
+    if what:
+        return [], phrases.items(first[what.end() :])
+    whole = re.sub(r"^(?:how|what|the way|ways)\s+", "", first, flags=re.IGNORECASE)
+    found = list(dict.fromkeys(_NAME.findall(whole)))
+    rest = " ".join(word for word in subject(whole) if word not in " ".join(found).lower())
+    kept = found if len(found) > 1 else []
+    return kept, [rest] if rest else names

@@ -1,52 +1,87 @@
-"""Writes the answer of a research task: a few sentences, a report with sections, or a table."""
+"""Writes the answer of a research task: a few sentences, a list by document, a report with sections, or a table."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from statebook.model.extract.contradict import disputes
+from statebook.model.extract.contradict import Dispute, disputes
 from statebook.model.extract.evidence import ENOUGH, Candidate, Evidence, Hit, alike, choose
-from statebook.model.extract.words import stem, words
+from statebook.model.extract.sections import Topic, sections, told
+from statebook.model.extract.standing import standing
+from statebook.model.extract.themes import themes
+from statebook.model.extract.words import stem, subject, words
 from statebook.protocol.passages import Passage
 
-from .compose import HONEST, cell, excerpt, from_memory
+from .compose import HONEST, cell, from_memory, nearest, titled, titled_name
+from .phrases import capital
 from .questions import Question, Task
 
-_LEAD = 4
-_SECTION = 6
-_FLOOR = 0.8 * ENOUGH  # a section may hold what is near its question; an answer must meet it
-_BROAD, _WIDE = 0.2, 0.2
-_TITLE = 70
+_LEAD = 5
+_SECTION = 4
+_SURVEYED = 8
+_FLOOR = 0.8 * ENOUGH  # a table's cell may hold what is near its question; an answer must meet it
+_COLUMNS = 3
+_ALONE = 16
+_TOUCHES = 0.25
 _THEMES = 4
+_VOICES = 2
+_POOL = 400
+_TITLES = 16
+
+Section: TypeAlias = tuple[str, list[Hit]]
 
 
-def findings(task: Task, evidence: Evidence) -> list[Hit]:
-    """The best cited sentences, one per question first, no two alike."""
-    ranked = [choose(_hits(evidence, each), 3, floor=_floor(task, evidence, each)) for each in task.questions]
-    if task.entities:
-        ranked += [_about(evidence, entity, task.questions[0])[:1] for entity in task.entities]
-    lead: list[Hit] = []
-    for place in range(3):
-        for hits in ranked:
-            if place < len(hits) and not any(alike(hits[place].candidate, other.candidate) for other in lead):
-                lead.append(hits[place])
-    return lead[: max(_LEAD, min(6, len(task.questions)))]
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence worth keeping, the heading it stands under, and words to find it by."""
+
+    hit: Hit
+    heading: str
+    tags: tuple[str, ...] = ()
 
 
-def answer(task: Task, evidence: Evidence, lead: Sequence[Hit], memories: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What an answer will hold: its findings, its sections, what nobody answers, and who contradicts whom."""
+
+    lead: tuple[Finding, ...]
+    sections: tuple[Section, ...] = ()
+    gaps: tuple[Question, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+
+
+def outline(task: Task, evidence: Evidence) -> Outline:
+    """Chooses the sentences of an answer; an empty ``lead`` means that the sources do not answer."""
+    if not task.thorough:
+        return Outline(tuple(_short_findings(task, evidence)))
+    opposed = tuple(_disputes(task, evidence))
+    if task.style == "compare":
+        return Outline(tuple(_compared(task, evidence)), gaps=tuple(_uncompared(task, evidence)), disputes=opposed)
+    topics = [Topic(each.asked, each.topic, opening=task.open) for each in task.questions]
+    chosen = sections(evidence, topics, _SECTION + 1)
+    gaps = tuple(question for question, hits in zip(task.questions, chosen, strict=True) if not hits)
+    if len(topics) == 1 and chosen[0]:
+        parts = _one_topic(task.questions[0], told(evidence, topics[0]), evidence)
+        lead = [Finding(hit, "", _tags(task.questions[0])) for hit in chosen[0][: _SECTION - 1]]
+        return Outline(tuple(lead), tuple(parts), gaps, opposed)
+    pairs = [(question, hits) for question, hits in zip(task.questions, chosen, strict=True) if hits]
+    return Outline(tuple(_leading(pairs)), tuple((each.heading, hits) for each, hits in pairs), gaps, opposed)
+
+
+def answer(
+    task: Task, evidence: Evidence, plan: Outline, *, memories: Sequence[str] = (), titles: Sequence[str] = ()
+) -> str:
     """The answer as Markdown, each sentence with its citation; says plainly what the sources do not answer."""
-    remembered = from_memory(task, memories)
-    aside = f"From memory:\n\n{remembered}" if remembered else ""
-    if not lead:
-        return "\n\n".join(part for part in (aside, _abstain(task, evidence)) if part)
-    if task.style == "short":
-        text = _short(task, evidence)
-    elif task.style == "compare":
-        text = _comparison(task, evidence)
+    if not plan.lead and not plan.disputes:
+        text = _abstain(task, evidence, titles)
+    elif task.style in {"short", "survey"}:
+        text = _short(task, evidence) if task.style == "short" else _by_document(_hits_of(plan))
     else:
-        text = _report(task, evidence, lead)
-    return "\n\n".join(part for part in (text, aside) if part)
+        text = "\n\n".join([*_body(task, evidence, plan, titles), *_closing(task, evidence, plan)])
+    remembered = from_memory(task, memories, text)
+    return f"{text}\n\nFrom memory:\n\n{remembered}" if remembered else text
 
 
 def references(marks: Sequence[str], evidence: Evidence) -> str:
@@ -57,192 +92,260 @@ def references(marks: Sequence[str], evidence: Evidence) -> str:
     return "## Sources\n\n" + "\n".join(lines) if lines else ""
 
 
-def _hits(evidence: Evidence, question: Question) -> list[Hit]:
-    return evidence.rank(question.text, question.topic)
+def _hits_of(plan: Outline) -> list[Hit]:
+    return [finding.hit for finding in plan.lead]
 
 
-def _floor(task: Task, evidence: Evidence, question: Question) -> float:
-    """The coverage a sentence must have: less for the broad topic of a report, which no one sentence holds."""
-    broad = task.thorough and evidence.meets(question.text, question.topic)
-    return _BROAD if broad else ENOUGH
+def _tags(question: Question) -> tuple[str, ...]:
+    return subject(question.asked)[:3] or subject(question.topic)[:3]
+
+
+def _short_findings(task: Task, evidence: Evidence) -> list[Finding]:
+    found: list[Finding] = []
+    for question in task.questions:
+        hits = evidence.rank(question.asked, question.topic)
+        if task.style == "survey":
+            close = told(evidence, Topic(question.asked, question.topic))
+            hits = choose(close, _SURVEYED, floor=0.0, near=0.3)
+        else:
+            hits = choose(hits, 3)[: 3 if len(task.questions) == 1 else 2]
+        found += [Finding(hit, question.heading, _tags(question)) for hit in hits]
+    return found
+
+
+def _leading(pairs: Sequence[tuple[Question, list[Hit]]]) -> list[Finding]:
+    """The best sentence of each of the strongest sections, in the sections' order, no two alike."""
+    strongest = sorted(
+        pairs, key=lambda pair: -pair[1][0].coverage * standing(pair[1][0].candidate.text, pair[1][0].candidate.terms)
+    )
+    lead: dict[str, Finding] = {}
+    for question, hits in strongest:
+        fresh = [hit for hit in hits if not any(alike(hit.candidate, each.hit.candidate) for each in lead.values())]
+        if fresh and len(lead) < _LEAD:
+            lead[question.heading] = Finding(fresh[0], question.heading, _tags(question))
+    return [lead[question.heading] for question, _ in pairs if question.heading in lead]
+
+
+def _one_topic(question: Question, hits: Sequence[Hit], evidence: Evidence) -> list[Section]:
+    """A report on one thing: by what several documents say of it where they share that, else one list."""
+    pool = choose(hits, _ALONE, per_document=6, floor=0.0, near=0.3)
+    passages: dict[int, list[Passage]] = {}
+    marks = {hit.candidate.passage.mark for hit in pool}
+    for passage in evidence.passages:
+        if passage.mark in marks:
+            passages.setdefault(passage.document, []).append(passage)
+    left = list(pool)
+    found: list[Section] = []
+    for phrase in themes(passages.values(), 12):
+        stems = {stem(word) for word in phrase.split()}
+        here = [hit for hit in left if stems <= hit.candidate.terms]
+        if stems <= question.terms or len(here) < _VOICES or len(found) == _THEMES or " " not in phrase:
+            continue
+        found.append((phrase.capitalize(), here[:_SECTION]))
+        left = [hit for hit in left if hit not in here]
+    rest = ("More on it" if found else "What the sources say", left[: 2 * _SECTION])
+    return [*found, rest] if rest[1] else found
 
 
 def _short(task: Task, evidence: Evidence) -> str:
     parts = []
     for question in task.questions:
-        hits = choose(_hits(evidence, question), 3 if len(task.questions) == 1 else 2)
+        ranked = evidence.rank(question.asked, question.topic)
+        hits = choose(ranked, 3 if len(task.questions) == 1 else 2)
         close = max((hit.coverage for hit in hits), default=0.0)
         near = [hit for hit in hits if hit.score >= 0.6 * hits[0].score and hit.coverage >= 0.75 * close]
         text = " ".join(hit.candidate.cited for hit in near)
         if len(task.questions) > 1:
-            text = f"**{question.text}**\n\n{text or _not_answered(evidence, question)}"
+            text = f"**{question.text}**\n\n{text or 'The sources do not answer this.'}"
         parts.append(text)
     return "\n\n".join(parts)
 
 
-def _report(task: Task, evidence: Evidence, lead: Sequence[Hit]) -> str:
-    sections, gaps = _sections(task, evidence)
-    shown = {hit.candidate.text for hit in lead}
-    parts = ["## In short\n\n" + "\n".join(f"- {hit.candidate.cited}" for hit in lead)]
-    for title, hits in sections:
+def _body(task: Task, evidence: Evidence, plan: Outline, titles: Sequence[str]) -> list[str]:
+    parts: list[str] = []
+    if task.disputed and not task.prose and task.style == "report":
+        return parts
+    if plan.lead and (task.style == "report" or task.prose):
+        about = f"{titled(titles, _TITLES)}\n\n" if titles else ""
+        parts.append(f"## In short\n\n{about}" + "\n".join(_lead_line(each) for each in plan.lead))
+    if task.style == "compare" and plan.lead:
+        table = _table(task, evidence)
+        parts.append(f"## Side by side\n\n{table}" if task.prose else table)
+    shown = {finding.hit.candidate.text for finding in plan.lead}
+    for title, hits in plan.sections:
         fresh = [hit for hit in hits if hit.candidate.text not in shown]
-        body = fresh if len(fresh) > 1 else hits
-        parts.append(f"## {title}\n\n{_by_document([hit.candidate for hit in body])}")
-    return "\n\n".join([*parts, *_closing(task, evidence, gaps)])
-
-
-def _sections(task: Task, evidence: Evidence) -> tuple[list[tuple[str, list[Hit]]], list[Question]]:
-    """A section per question that the sources meet, and the questions they do not."""
-    sections: list[tuple[str, list[Hit]]] = []
-    gaps = []
-    used: list[Candidate] = []
-    for question in task.questions:
-        ranked = _hits(evidence, question)
-        floor = _floor(task, evidence, question)
-        if not choose(ranked, 1, floor=floor):
-            gaps.append(question)
+        body = fresh if len(fresh) > 1 or len(plan.sections) == 1 else hits
+        if not body:
             continue
-        if len(task.questions) == 1:
-            return _themes(question, ranked, min(floor, _FLOOR)), gaps
-        fresh = [hit for hit in ranked if not any(alike(hit.candidate, other) for other in used)]
-        hits = choose(fresh or ranked, _SECTION, floor=min(floor, _FLOOR), near=_WIDE)
-        used += [hit.candidate for hit in hits]
-        if hits:
-            sections.append((question.text, hits))
-    return sections, gaps
+        parts.append(f"## {title}\n\n{_by_document(body[: 2 * _SECTION if len(plan.sections) == 1 else _SECTION])}")
+    return parts
 
 
-def _themes(question: Question, ranked: Sequence[Hit], floor: float) -> list[tuple[str, list[Hit]]]:
-    """One question's sentences, grouped by the words that several documents share beyond the question's own."""
-    pool = choose(ranked, 40, per_document=5, floor=floor, near=_WIDE)
-    asked = {stem(word) for word in question.query.split()}
-    spread: dict[str, set[int]] = {}
-    written: dict[str, Counter[str]] = {}
-    for hit in pool:
-        for word in words(hit.candidate.text):
-            key = stem(word)
-            if key in hit.candidate.terms and key not in asked and len(key) > 3 and key.isalpha():  # noqa: PLR2004
-                spread.setdefault(key, set()).add(hit.candidate.passage.document)
-                written.setdefault(key, Counter())[word] += 1
-    left = list(pool)
-    sections: list[tuple[str, list[Hit]]] = []
-    for key in sorted(spread, key=lambda each: (-len(spread[each]), -sum(written[each].values()), each)):
-        here = [hit for hit in left if key in hit.candidate.terms]
-        if len(spread[key]) > 1 and len(here) > 1 and len(sections) < _THEMES:
-            sections.append((written[key].most_common(1)[0][0].capitalize(), here[:_SECTION]))
-            left = [hit for hit in left if hit not in here]
-    rest = left[:_SECTION]
-    return [*sections, *([("Further findings" if sections else "Findings", rest)] if rest else [])]
+def _lead_line(finding: Finding) -> str:
+    name = finding.heading.rstrip("?")
+    return f"- **{name}:** {finding.hit.candidate.cited}" if name else f"- {finding.hit.candidate.cited}"
 
 
-def _comparison(task: Task, evidence: Evidence) -> str:
-    """A table: a row per thing compared, a column per criterion."""
-    columns = task.questions[:3]
-    gaps = [question for question in columns if not choose(_hits(evidence, question), 1, floor=_FLOOR)]
-    heads = [cell(question.text) for question in columns] if len(columns) > 1 else ["What the sources say"]
-    rows = []
+def _by_document(hits: Sequence[Hit]) -> str:
+    """A bullet per document, the most telling first; its sentences in the order of its text."""
+    groups: dict[int, list[Candidate]] = {}
+    for hit in hits:
+        groups.setdefault(hit.candidate.passage.document, []).append(hit.candidate)
+    lines = []
+    for group in groups.values():
+        ordered = sorted(group, key=lambda each: (each.passage.ordinal, each.sentence.block, each.sentence.place))
+        lines.append(f"- {_naming(ordered[0])}{' '.join(each.cited for each in ordered)}")
+    return "\n".join(lines)
+
+
+def _naming(first: Candidate) -> str:
+    """``*jinja2*: `` before a sentence that does not say what it is about."""
+    name = _name(first.passage)
+    parts = name.split()
+    own = {stem(word) for word in words(name)}
+    named = len(parts) <= 2 or all(part[0].isupper() for part in parts[:4])  # noqa: PLR2004 (longer ones are sentences)
+    return f"*{name}*: " if named and not own <= {stem(word) for word in words(first.text)} else ""
+
+
+def _name(passage: Passage) -> str:
+    """What a document is called: its title up to the colon, or its file's name where the title is any heading."""
+    return titled_name(passage.title, passage.path)
+
+
+def _disputes(task: Task, evidence: Evidence) -> list[Dispute]:
+    """The disagreements on what was asked; in a comparison they name what is compared, or its criterion."""
+    found = disputes(_pool(task, evidence), 2 * _LEAD)
     if task.entities:
-        for entity in task.entities:
-            found = [_about(evidence, entity, question)[: 1 if len(columns) > 1 else 2] for question in columns]
-            rows.append((entity, found))
-            if not any(found):
-                gaps.append(Question(entity))
-    else:
-        rows = _document_rows(evidence, columns)
-    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
-    for name, found in rows:
-        cells = [cell(" ".join(hit.candidate.cited for hit in hits)) or "—" for hits in found]
-        lines.append(f"| **{cell(name)}** | {' | '.join(cells)} |")
-    return "\n\n".join(["\n".join(lines), *_closing(task, evidence, gaps)])
-
-
-def _document_rows(evidence: Evidence, columns: Sequence[Question]) -> list[tuple[str, list[list[Hit]]]]:
-    titles = {passage.document: _short_title(passage) for passage in evidence.passages}
-    rows = []
-    for document, title in titles.items():
+        named = [frozenset(stem(word) for word in words(name)) for name in task.entities]
+        asked = frozenset(term for question in task.questions for term in question.terms)
         found = [
-            choose(
-                [hit for hit in _hits(evidence, column) if hit.candidate.passage.document == document], 1, floor=_FLOOR
-            )
-            for column in columns
+            each
+            for each in found
+            if asked & each.left.terms & each.right.terms
+            or any(name <= side.terms | side.heading | side.title for name in named for side in (each.left, each.right))
         ]
+    return found[:_LEAD]
+
+
+def _pool(task: Task, evidence: Evidence) -> list[Candidate]:
+    """What may contradict each other: sentences that touch what was asked, everything where nothing was."""
+    if task.open:
+        return [each for each in evidence.candidates if not each.sentence.boilerplate][:_POOL]
+    near: dict[str, tuple[float, Candidate]] = {}
+    for question in task.questions:
+        for hit in evidence.rank(question.asked, f"{question.topic} {' '.join(task.entities)}", widely=True):
+            each = hit.candidate
+            if hit.coverage >= _TOUCHES and not each.sentence.boilerplate:
+                near[each.text] = max(near.get(each.text, (0.0, each)), (hit.coverage, each), key=lambda pair: pair[0])
+    return [each for _, each in sorted(near.values(), key=lambda pair: -pair[0])][:_POOL]
+
+
+def _row_hits(task: Task, evidence: Evidence) -> list[tuple[str, list[list[Hit]]]]:
+    """(name, hits per criterion) of each thing compared, or of each document that says something."""
+    columns = task.questions
+    if task.entities:
+        return [(capital(name), _cells(task, evidence, name)) for name in task.entities]
+    rows = []
+    for document, first in {passage.document: passage for passage in reversed(evidence.passages)}.items():
+        found = [
+            choose([hit for hit in told(evidence, Topic(column.asked, column.topic, opening=True))
+                    if hit.candidate.passage.document == document], 1, floor=0.0)
+            for column in columns
+        ]  # fmt: skip
         if any(found):
-            rows.append((title, found))
-    return rows
+            rows.append((_name(first), found, document))
+    best = sorted(rows, key=lambda row: -sum(hits[0].score for hits in row[1] if hits))[:_ALONE]
+    return [(name, found) for name, found, document in sorted(best, key=lambda row: row[2])]
 
 
-def _about(evidence: Evidence, entity: str, question: Question) -> list[Hit]:
-    """Hits on a question that speak of one thing: in the sentence, under its heading, or in its document."""
-    name = {stem(word) for word in words(entity)}
-    here = [
-        hit
-        for hit in evidence.rank(question.text, question.topic)
-        if name <= (hit.candidate.terms | hit.candidate.heading | hit.candidate.title)
+def _cells(task: Task, evidence: Evidence, name: str) -> list[list[Hit]]:
+    """A row: for each criterion the best that is said of one thing, no sentence twice where there is another."""
+    used: set[str] = set()
+    row = []
+    for question in task.questions:
+        hits = _about(evidence, task, name, question)
+        fresh = [hit for hit in hits if hit.candidate.text not in used] or hits
+        row.append(fresh[: 2 if len(task.questions) == 1 else 1])
+        used |= {hit.candidate.text for hit in row[-1]}
+    return row
+
+
+def _compared(task: Task, evidence: Evidence) -> list[Finding]:
+    """The best cell of each criterion first, then of each row."""
+    rows = _row_hits(task, evidence)
+    found: list[Finding] = []
+    for place, question in enumerate(task.questions):
+        for name, cells in rows:
+            for hit in cells[place][:1]:
+                title = f"{name}, {question.heading.lower()}" if task.entities else question.heading
+                found.append(Finding(hit, title[:1].upper() + title[1:], (*_tags(question), *words(name)[:1])))
+    best: list[Finding] = []
+    for finding in sorted(found, key=lambda each: -each.hit.score):
+        if not any(alike(finding.hit.candidate, other.hit.candidate) for other in best):
+            best.append(finding)
+    kept = {id(finding) for finding in best[: _LEAD if len(best) > 2 * _LEAD else _COLUMNS]}
+    return [finding for finding in found if id(finding) in kept]
+
+
+def _uncompared(task: Task, evidence: Evidence) -> list[Question]:
+    rows = _row_hits(task, evidence)
+    gaps = [question for place, question in enumerate(task.questions) if not any(cells[place] for _, cells in rows)]
+    return gaps + [Question(name) for name, cells in rows if task.entities and not any(cells)]
+
+
+def _table(task: Task, evidence: Evidence) -> str:
+    """A row per thing compared and a column per criterion; turned where there are many criteria."""
+    rows = _row_hits(task, evidence)
+    columns = [question.heading for question in task.questions]
+    heads = columns if len(columns) > 1 else ["What the sources say"]
+    cells = [
+        (name, [cell(" ".join(hit.candidate.cited for hit in hits)) or "—" for hits in found]) for name, found in rows
     ]
-    return choose(here, 2, floor=_FLOOR)
+    if len(columns) > _COLUMNS and len(cells) <= _COLUMNS:
+        turned = zip(*(row for _, row in cells), strict=True)
+        heads, cells = [name for name, _ in cells], list(zip(columns, map(list, turned), strict=True))
+    lines = [f"| | {' | '.join(map(cell, heads))} |", "|---" * (len(heads) + 1) + "|"]
+    return "\n".join([*lines, *(f"| **{cell(name)}** | {' | '.join(row)} |" for name, row in cells)])
 
 
-def _closing(task: Task, evidence: Evidence, gaps: Sequence[Question]) -> list[str]:
+def _about(evidence: Evidence, task: Task, entity: str, question: Question) -> list[Hit]:
+    """Hits on a criterion that speak of one thing: in the sentence, or above it where nothing else is named."""
+    name = {stem(word) for word in words(entity)}
+    others = [{stem(word) for word in words(each)} for each in task.entities if each != entity]
+    near = []
+    for hit in told(evidence, Topic(question.asked, f"{question.topic} {entity}")):
+        each = hit.candidate
+        rivals = any(other <= each.terms for other in others)
+        above = [part for part in (each.heading, each.title) if name <= part and not any(o <= part for o in others)]
+        if name <= each.terms or (above and not rivals):
+            near.append((hit.score * (1.0 if name <= each.terms and not rivals else 0.7), hit))
+    ordered = [hit for _, hit in sorted(near, key=lambda pair: -pair[0])]
+    return choose(ordered, 3, floor=0.0, near=0.0)
+
+
+def _closing(task: Task, evidence: Evidence, plan: Outline) -> list[str]:
     """Where the sources disagree, what they do not say, and which they are."""
     parts = []
-    near = [
-        hit for question in task.questions for hit in _hits(evidence, question)[:60] if hit.coverage >= 0.6 * _FLOOR
-    ]
-    pool = list({hit.candidate.text: hit.candidate for hit in near if not hit.candidate.sentence.boilerplate}.values())
-    opposed = disputes(pool)
-    if opposed:
-        rows = [f"| {_attributed(each.left)} | {_attributed(each.right)} |" for each in opposed]
-        parts.append(
-            "## Where the sources disagree\n\n" + "\n".join(["| one says | another says |", "|---|---|", *rows])
-        )
-    if gaps:
-        lines = [f"- {question.text.rstrip('.')}" for question in gaps]
-        parts.append("## What the sources do not say\n\n" + "\n".join(lines))
-    documents = {passage.document: passage for passage in evidence.passages}
+    if plan.disputes:
+        rows = [
+            f"| {cell(each.about)} | {cell(each.left.cited)} | {cell(each.right.cited)} |" for each in plan.disputes
+        ]
+        table = "\n".join(["| On | One says | Another says |", "|---|---|---|", *rows])
+        parts.append(f"## Where the sources disagree\n\n{table}")
+    elif task.disputed:
+        parts.append("## Where the sources disagree\n\nNo two sentences on this plainly contradict each other.")
+    if plan.gaps:
+        parts.append("## What the sources do not say\n\n" + "\n".join(f"- {each.heading}" for each in plan.gaps))
+    documents = {passage.document for passage in evidence.passages}
     parts.append(f"_Read for this: {len(documents)} documents, {len(evidence.passages)} passages._")
     return parts
 
 
-def _abstain(task: Task, evidence: Evidence) -> str:
-    """An honest no, with the nearest passages."""
-    one = len(task.questions) == 1
-    nearest: dict[int, Hit] = {}
-    for question in task.questions:
-        for hit in _hits(evidence, question):
-            nearest.setdefault(hit.candidate.passage.document, hit)
-    listed = sorted(nearest.values(), key=lambda hit: -hit.coverage)[:3]
-    said = f"The sources do not answer {'this' if one else 'these questions'}."
-    if not listed:
-        return f"{said} No passage comes near it.\n\n{HONEST}"
-    lines = [
-        f"- *{_short_title(hit.candidate.passage)}*: {excerpt(hit.candidate.text)} [{hit.candidate.passage.mark}]"
-        for hit in listed
-    ]
-    return f"{said} The nearest passages:\n\n" + "\n".join(lines) + f"\n\n{HONEST}"
-
-
-def _not_answered(evidence: Evidence, question: Question) -> str:
-    hits = _hits(evidence, question)[:1]
-    near = f" The nearest passage: {excerpt(hits[0].candidate.text)} [{hits[0].candidate.passage.mark}]" if hits else ""
-    return f"The sources do not answer this.{near}"
-
-
-def _by_document(candidates: Sequence[Candidate]) -> str:
-    """A bullet per document, in the order of relevance; its sentences in the order of its text."""
-    groups: dict[int, list[Candidate]] = {}
-    for each in candidates:
-        groups.setdefault(each.passage.document, []).append(each)
-    lines = []
-    for group in groups.values():
-        ordered = sorted(group, key=lambda each: (each.passage.ordinal, each.sentence.block, each.sentence.place))
-        lines.append(f"- *{_short_title(group[0].passage)}*: {' '.join(each.cited for each in ordered)}")
-    return "\n".join(lines)
-
-
-def _attributed(candidate: Candidate) -> str:
-    return cell(f"*{_short_title(candidate.passage)}*: {candidate.cited}")
-
-
-def _short_title(passage: Passage) -> str:
-    title = " ".join(passage.title.split()).replace("*", "") or passage.path
-    return title if len(title) <= _TITLE else title[:_TITLE].rsplit(" ", 1)[0] + " ..."
+def _abstain(task: Task, evidence: Evidence, titles: Sequence[str]) -> str:
+    """An honest no, with passages that are really near, and what the sources are about."""
+    said = f"The sources do not answer {'this' if len(task.questions) == 1 else 'these questions'}."
+    hits = [hit for question in task.questions for hit in evidence.rank(question.asked, question.topic)]
+    asked = frozenset(stem(word) for question in task.questions for word in subject(question.asked))
+    close = nearest(hits, asked)
+    parts = [said + (" The nearest passages:" if close else ""), close, titled(titles, 5), HONEST]
+    return "\n\n".join(part for part in parts if part)
