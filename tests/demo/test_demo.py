@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
-from statebook.demo import check
+from statebook.demo import check, performance
+from statebook.demo.place import choose
 from statebook.ids import run_name
 from statebook.magic.connect import connect
 from statebook.protocol.journal.events import RunResumed
@@ -110,7 +111,7 @@ def test_the_notebook_is_as_a_server_would_store_it(played):
     code = [cell for cell in played.notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     assert not [output for cell in code for output in cell.outputs if output.output_type == "error"]
-    synthesis = _text(_cell(played.notebook, "%%agent -v report <<"))
+    synthesis = _text(_cell(played.notebook, "%%agent -v "))
     assert re.search(r"^r4\.2 fingerprint .* \(recorded\)$", synthesis, re.MULTILINE)
     assert "## In short" in synthesis
 
@@ -158,6 +159,21 @@ def test_what_does_not_hold_is_found(played, killed, tmp_path):
     lines = (played.folder / "ledger.txt").read_text().splitlines()
     (tmp_path / "ledger.txt").write_text("\n".join([lines[0], *lines]))
     assert "the tool was called 2 times" in check.faults(store, killed, 4, tmp_path / "ledger.txt")[0]
+
+
+def test_a_run_that_ended_before_the_kill_is_asked_anew_and_killed_earlier(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    monkeypatch.setattr(performance, "_KILLS", ((1000, 0.0), (2, 0.1)))
+    place = choose(None, str(tmp_path / "out"))
+    assert performance.Performance(place).play()
+    with connect(place.notebook) as records:
+        runs = records.sql("SELECT branch, status, label FROM runs ORDER BY run")
+        resumed = records.sql("SELECT DISTINCT run FROM events WHERE kind = 'run_resumed'")
+    assert list(runs.branch) == ["main"] * 4 + ["main-2"]
+    assert set(runs.status) == {"done"}
+    assert list(resumed.run) == [5]
+    source = _cell(nbformat.read(place.notebook, as_version=4), "%%agent -v").source
+    assert "--fresh" not in source
 
 
 def test_the_readmes_of_installed_packages_and_questions_of_ones_own(tmp_path):

@@ -200,5 +200,6 @@ class _Outputs:
 
     def _tell(self, text: str) -> None:
         *whole, self._line = (self._line + text).split("\n")
-        for line in whole if self._watch else ():
-            self._watch(line)  # type: ignore[misc]
+        if self._watch is not None:
+            for line in whole:
+                self._watch(line)

@@ -22,12 +22,13 @@ import statebook
 
 @statebook.tool(effect="idempotent")
 def fingerprint(path: str, *, ctx: statebook.ToolContext) -> str:
-    """Take a source's fingerprint, so that anybody can check later that the report speaks of this very file."""
+    """Take a source's fingerprint, to tell later whether the report speaks of this very file."""
     with open("ledger.txt", "a", encoding="utf-8") as ledger:
-        print(ctx.idempotency_key, path, file=ledger)  # one line for each time this function is really called
+        print(ctx.idempotency_key, path, file=ledger)  # one line for each real call
     time.sleep(0.4)  # as slow as an archive on the network
     with pathlib.Path(path).open("rb") as source:
-        return f"{pathlib.Path(path).name} sha256 {hashlib.file_digest(source, 'sha256').hexdigest()[:16]}"'''
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+    return f"{pathlib.Path(path).name} sha256 {digest[:16]}"'''
 
 _WRITE = """from statebook.demo import write_report
 
@@ -59,12 +60,12 @@ The answer as a report, with its passages as numbered sources:"""
 
 _HISTORY = """Everything that happened is a table away: the runs, newest first, and what they cited."""
 
-_SQL = "%agent sql SELECT path, count(*) AS citations FROM citations WHERE on_head GROUP BY path ORDER BY 2 DESC, 1"
+_SQL = "%agent sql SELECT path, count(*) AS citations FROM citations GROUP BY path ORDER BY 2 DESC, 1"
 
 _LEDGER = """The tool's own ledger: one line for each time it was really called. A line stands there twice where the
 call was in doubt after the kill: it was made again, under the same key, by which a service can know it again."""
 
-_SHOW_LEDGER = 'print(pathlib.Path("ledger.txt").read_text(encoding="utf-8"))'
+_SHOW_LEDGER = 'print(pathlib.Path("ledger.txt").read_text(encoding="utf-8"), end="")'
 
 _MEMORY = "And the findings that were kept, with where they come from:"
 
@@ -132,7 +133,7 @@ class Notebook:
             self._code("setup", _TOOL)
         self._text(_SYNTHESIS)
         prompt = "\n".join([*calls, script.synthesis])
-        self._code("synthesis", f"%%agent -v report <<\n{prompt}", script.synthesis)
+        self._code("synthesis", f"%%agent -v --label synthesis report <<\n{prompt}", script.synthesis)
         self._text(_AFTER)
         self._code("after", _WRITE.format(title=repr(script.title)), "write the report")
         self._text(_HISTORY)

@@ -22,7 +22,6 @@ from .progress import Progress
 from .survey import Survey, survey
 
 _STEP = re.compile(r"r(\d+\.\d+) ")
-_RECORDED = "(recorded)"
 _KILLS = ((4, 0.2), (2, 0.1), (1, 0.0))
 """After which finished step the kernel is killed, and how many seconds later: into the call that follows. The later
 ones are for a machine so quick (or so slow to tell) that the run had ended before."""
@@ -83,10 +82,13 @@ class Performance:
 
     def _start(self, label: str, notebook: Notebook) -> None:
         with self.progress.stage(label) as said:
-            self._kernel = Kernel(notebook.path)
-            for cell in notebook.of("setup"):
-                self._run(notebook, cell)
-            said.append(f"process {self._kernel.pid} on {notebook.path.name}")
+            self._boot(notebook)
+            said.append(f"process {self._alive().pid} on {notebook.path.name}")
+
+    def _boot(self, notebook: Notebook) -> None:
+        self._kernel = Kernel(notebook.path)
+        for cell in notebook.of("setup"):
+            self._run(notebook, cell)
 
     def _ask(self, label: str, notebook: Notebook, cell: Cell) -> None:
         with self.progress.stage(label) as said:
@@ -103,7 +105,7 @@ class Performance:
                 # an ended run would only be replayed, so it is asked anew
                 source = cell.source.replace("%%agent", "%%agent --fresh", 1) if again else cell.source
                 if again:
-                    self._start("Once more", notebook)
+                    self._boot(notebook)
                 pid, last = self._killed(notebook, cell, source, step, pause)
                 left = check.wreck(store_path(notebook.path))
                 if left is not None:
@@ -116,22 +118,22 @@ class Performance:
 
     def _killed(self, notebook: Notebook, cell: Cell, source: str, step: int, pause: float) -> tuple[int, str]:
         kernel = self._alive()
-        pid, seen = kernel.pid, [""]
+        pid = kernel.pid
+        seen: list[str] = []
 
         def watch(line: str) -> None:
             self._step(line)
             found = _STEP.match(line)
-            if found and not seen[0].startswith("x"):
+            if found and len(seen) < step:
                 seen.append(found[1])
-                if len(seen) > step and seen[0] == "":
-                    seen[0] = "x"
+                if len(seen) == step:
                     time.sleep(pause)
                     kernel.kill()
 
         executed = kernel.execute(source, cell.id, watch)
         notebook.keep(cell, executed)
         self._stop()
-        return pid, f"r{seen[-1]}"
+        return pid, f"r{seen[-1]}" if seen else "none"
 
     def _go_on(self, notebook: Notebook, left: check.Wreck) -> None:
         cell = notebook.of("synthesis")[0]

@@ -22,25 +22,24 @@ class Progress:
         self._total = total
         self._number = 0
         self._passing = False
+        self._head = ""
 
     @contextmanager
-    def stage(self, label: str, told: str = "") -> Iterator[list[str]]:
+    def stage(self, label: str) -> Iterator[list[str]]:
         """A stage: what is put into the list it gives is told at its end, with its time."""
         self._number += 1
-        head = f"{self._number:>2}/{self._total}  {label:<{_LABEL}}"
+        self._head = f"{self._number:>2}/{self._total}  {label:<{_LABEL}}"
         began = time.monotonic()
-        said = [told] if told else []
-        if self._live:
-            self._passing = True
-            self._write(f"{_ERASE}{head}{self._fitted(told or '...', len(head))}")
+        said: list[str] = []
+        self.passing("...")
         yield said
-        self._line(f"{head}{' · '.join(said)}  {self._dim(f'{time.monotonic() - began:.1f}s')}")
+        self._line(f"{self._head}{' · '.join(said)}  {self._dim(f'{time.monotonic() - began:.1f}s')}")
 
     def passing(self, text: str) -> None:
-        """Something of the moment: overwritten by the next line; left out where nothing can be overwritten."""
+        """What the stage does at this moment: overwritten by the next; left out where nothing can be overwritten."""
         if self._live:
             self._passing = True
-            self._write(f"{_ERASE}{' ' * 7}{_DIM}{self._fitted(text, 7)}{_PLAIN}")
+            self._write(f"{_ERASE}{self._head}{_DIM}{self._fitted(text, len(self._head))}{_PLAIN}")
 
     def detail(self, text: str) -> None:
         """A quiet line under the stage."""
