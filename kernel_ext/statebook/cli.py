@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(flags: argparse.Namespace) -> int:
-    from statebook.demo.performance import Performance, ending
+    from statebook.demo.performance import Performance, ending, lab_arguments
     from statebook.demo.place import choose
 
     place = choose(flags.folder, flags.out)
@@ -62,12 +62,12 @@ def _demo(flags: argparse.Namespace) -> int:
     held = performance.play()
     ending(place, performance.progress)
     if flags.lab and held:
-        return _open(str(place.notebook))
+        return _open(lab_arguments(place.notebook))
     return 0 if held else 1
 
 
-def _open(notebook: str) -> int:
-    command = [sys.executable, "-m", "jupyterlab", notebook]
+def _open(arguments: Sequence[str]) -> int:
+    command = [sys.executable, "-m", "jupyterlab", *arguments]
     sys.stdout.flush()
     if os.name != "nt":  # there an exec would give the terminal back before the program ends
         os.execv(sys.executable, command)  # noqa: S606 - our own words

@@ -191,7 +191,9 @@ def ending(place: Place, progress: Progress) -> None:
         if (place.folder / name).exists():
             progress.say(f"  {folder / name!s:<{len(str(folder)) + 26}}  {what}")
     progress.say()
-    progress.say(f"Open it in JupyterLab:  {progress.bold(f'jupyter lab {shlex.quote(str(_near(place.notebook)))}')}")
+    progress.say(
+        f"Open it in JupyterLab:  {progress.bold(shlex.join(['jupyter', 'lab', *lab_arguments(place.notebook)]))}"
+    )
 
 
 _FILES = (
@@ -201,6 +203,12 @@ _FILES = (
     ("research.statebook.duckdb", "its memory: runs, steps, sources, findings"),
     ("ledger.txt", "a line for each time the notebook's own tool was really called"),
 )
+
+
+def lab_arguments(notebook: Path) -> list[str]:
+    """What follows ``jupyter lab`` to open the notebook; who is root, as often in a container, has to say so."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*(["--allow-root"] if root else []), str(_near(notebook))]
 
 
 def _near(path: Path) -> Path:

@@ -38,7 +38,9 @@ def how_made(answer: str, records: Records) -> Making:
 
 
 def _session(runs: Any, records: Records) -> str:
-    sources = records.sql("SELECT count(*) AS n, sum(passages)::BIGINT AS p FROM sources WHERE status = 'ok'").iloc[0]
+    sources = records.sql(
+        "SELECT count(*) AS n, coalesce(sum(passages), 0)::BIGINT AS p FROM sources WHERE status = 'ok'"
+    ).iloc[0]
     kept = len(records.memories)
     memory = f"{kept} finding{'s' * (kept != 1)} kept in memory"
     return f"{len(runs)} runs over {sources.n:,} documents ({sources.p:,} passages); {memory}"
