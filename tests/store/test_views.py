@@ -16,7 +16,8 @@ COLUMNS = {
     "events": "seq time branch on_head run step kind body",
     "runs": "run branch on_head status started ended label prompt model model_calls tool_calls input_tokens"
     " cached_tokens output_tokens checkpoint note",
-    "tool_calls": "run step branch call_id tool arguments effect status result seconds started finished idempotency_key",
+    "tool_calls": "run step branch call_id tool arguments effect status result seconds started finished"
+    " idempotency_key",
     "steps": "run step kind name status seconds started finished",
     "messages": "seq time branch on_head run role text",
     "memories": "memory text kept_by tags source place run kept",
@@ -82,8 +83,8 @@ def test_runs(rows):
 
 
 def test_branches(rows):
-    assert rows("SELECT branch, parent, is_current FROM branches ORDER BY branch_id") == [
-        ("main", None, False),
+    assert rows("SELECT branch, coalesce(parent, ''), is_current FROM branches ORDER BY branch_id") == [
+        ("main", "", False),
         ("main-2", "main", True),
     ]
 

@@ -120,6 +120,6 @@ def _kin(notebook: Notebook) -> list[tuple[Path, Path]]:
             store.close()
         shared = mine & set(json.loads(theirs or "[]"))
         smaller = min(len(mine), len(json.loads(theirs or "[]")))
-        if old and shared and len(shared) * 2 >= smaller:
+        if old and Path(old) != notebook.path and shared and len(shared) * 2 >= smaller:
             found.append((path, Path(old)))
     return found
