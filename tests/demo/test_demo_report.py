@@ -49,6 +49,12 @@ def test_a_page_obeys_no_document():
     assert "<script>alert(1)</script>" in page.find(id="source-2").get_text()
 
 
+def test_a_quoted_passage_is_prose_without_html_and_pictures():
+    passage = '<p align="center"><b>Tides</b>\n[![x](https://a/b.svg)](https://c)</p>\n\nThey rise\nif a < b. <object>'
+    text = pages.as_markdown(_report(sources=(Source(1, "S3.2", "Tides", "t.md", "", passage),)))
+    assert "> Tides\n>\n> They rise if a &lt; b. &lt;object>\n" in text
+
+
 def test_without_sources_the_report_says_so():
     text = pages.as_markdown(_report(sources=(), text="The sources do not answer this."))
     assert "*No source is cited.*" in text

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _QUOTE = 900
 """Most characters of a quoted passage."""
 _SENTENCE = re.compile(r"(?<=[.!?])(\s+)")
+_DECORATION = re.compile(
+    r"</?(?:p|div|a|img|br|hr|h[1-6]|picture|source|strong|em|b|i|span|sub|sup|details|summary|table|thead|tbody|tr|td"
+    r"|th|ul|ol|li|code|center|kbd)\b[^<>]*>|<!--.*?-->|\[?!\[[^\]]*\]\([^)]*\)(?:\]\([^)]*\))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _BROKEN = re.compile(r"\n(?!\s*(?:[-*+•>|#]|\d+[.)]\s|```|\n)|[^\n]* \| )")
 """A line's end inside a paragraph: what follows is no item, no row and no code."""
 
@@ -54,12 +59,15 @@ def _byline(report: Report) -> str:
 
 
 def _passage(source: Source) -> str:
-    """The passage without the line ends that only a page's width has put there."""
-    return clip(_BROKEN.sub(" ", visible(source.passage)), _QUOTE)
+    """The passage as prose: without HTML and pictures, and without line ends that only a page's width has put there."""
+    text = _BROKEN.sub(" ", _DECORATION.sub("", visible(source.passage)))
+    lines = (" ".join(line.split()) if " | " not in line else line for line in text.splitlines())
+    return clip(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), _QUOTE)
 
 
 def _source_markdown(source: Source) -> str:
-    quote = "\n".join(f"> {line}".rstrip() for line in _passage(source).splitlines())
+    harmless = _passage(source).replace("<", "&lt;")  # a viewer would obey what HTML is left
+    quote = "\n".join(f"> {line}".rstrip() for line in harmless.splitlines())
     return f"**[{source.number}] {one_line(source.title, 160)}** ({_where(source)})\n\n{quote}"
 
 
