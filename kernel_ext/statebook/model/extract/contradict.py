@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .evidence import Candidate
+from .standing import LEANS
 from .words import STOP, WORD, stem, words
 
 _NUMBER = re.compile(
@@ -22,7 +23,7 @@ _OPPOSITE_WORDS = (
     "cheap/expensive possible/impossible reliable/unreliable durable/volatile keep/delete keeps/deletes "
     "keeps/loses keeps/drops allow/forbid improves/hurts helps/hurts required/optional sync/async "
     "enabled/disabled before/after rises/falls better/worse survives/loses stateless/stateful "
-    "mutable/immutable "
+    "mutable/immutable higher/lower gain/lose win/lose profit/loss agree/disagree "
 )
 _OPPOSITES = tuple((stem(left), stem(right)) for left, right in (pair.split("/") for pair in _OPPOSITE_WORDS.split()))
 _UNIT_WORDS = "percent kb mb gb tb second seconds ms minute minutes hour hours day days week year years"
@@ -31,6 +32,7 @@ _MOST = 400
 _SHARED_FOR_NUMBERS, _SHARED_FOR_NEGATION = 0.5, 0.62
 _FEWEST_SHARED = 3
 _NAMED = re.compile(r"(?<=[\w,;)] )[A-Z][\w]*")
+_CONDITION = re.compile(r"^(?:if|when|whenever|unless|in case|otherwise|by default|except|until)\b", re.IGNORECASE)
 _YEARS = range(1900, 2100)
 
 
@@ -68,7 +70,8 @@ class _Claim:
 def disputes(candidates: Sequence[Candidate], limit: int = 5) -> list[Dispute]:
     """The clearest disagreements among the candidates, at most ``limit``, each sentence in one of them only."""
     names = _names(candidates)
-    claims = [_claim(each, names) for each in candidates[:_MOST]]
+    whole = [each for each in candidates if not LEANS.match(each.text) and not _CONDITION.match(each.text)]
+    claims = [_claim(each, names) for each in whole[:_MOST]]
     found = [
         dispute
         for place, left in enumerate(claims)

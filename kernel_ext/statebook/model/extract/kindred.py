@@ -16,7 +16,7 @@ _ASPECTS = (
     "cost costs price money: price billed bill cheap expensive dollar cost pay pays money cheaper",
     (
         "security safety secure vulnerability: secure security attacker cve exploit malicious unsafe pickle "
-        "injection forged untrusted vulnerability authenticated"
+        "injection forged injuries accidents untrusted vulnerability authenticated"
     ),
     "quality accuracy: accuracy accurate junk duplicates outdated stale wrong quality worse better invented",
     (
@@ -33,7 +33,8 @@ _ASPECTS = (
     "privacy: personal private privacy consent",
     "people team authors: founded written created maintained author",
     "requirements dependencies compatibility: requires depends dependencies requirement compatible",
-    "results effect effects outcome: percent increased reduced improved measured",
+    "wrong bad: junk stale outdated duplicates invented worse error mistakes contradicts",
+    "features feature: provides supports allows lets offers enables includes makes adds library plugin framework",
     "risk risks danger: risk danger harm loss",
 )
 

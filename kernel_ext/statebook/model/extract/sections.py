@@ -22,8 +22,11 @@ _VOICES = 4
 _NARROW = 3
 _KIN_EACH = 0.12
 _OPENING = 2
+_SPOKEN = 4
 _THIN = re.compile(
-    r"\b(?:support(?:ed|s)?|usage|handling|features?|capabilities|aspects?|issues?|topics?)\b", re.IGNORECASE
+    r"\b(?:support(?:ed|s)?|usage|handling|features?|capabilities|aspects?|issues?|topics?|effects?|impacts?|use|role|goes"
+    r"|long-term)\b",
+    re.IGNORECASE,
 )
 
 
@@ -57,24 +60,24 @@ def sections(evidence: Evidence, topics: Sequence[Topic], most: int = 5) -> list
     return chosen
 
 
-def told(evidence: Evidence, topic: Topic) -> list[Hit]:
-    """The sentences that meet a topic and can stand alone, best first."""
+def told(evidence: Evidence, topic: Topic, floor: float = 0.0) -> list[Hit]:
+    """The sentences that meet a topic (with at least ``floor`` of its terms) and can stand alone, best first."""
     text = _without_thin(topic.text)
     own = {stem(word) for word in subject(text)}
     known = own | {other for term in own for other in kin(term)} | {stem(word) for word in subject(topic.beside)}
-    floor = _floor(evidence, topic, len(own))
+    floor = floor or _floor(evidence, topic, len(own))
     aspects = {term for term in own if kin(term)} if len(own) <= _NARROW else set()
     found = []
     for hit in evidence.rank(text, topic.beside, widely=True):
         each = hit.candidate
         if (
             hit.coverage < floor
-            or not each.terms & (known | each.title)
+            or not known & (each.terms | each.heading)
             or not (_meets(each, aspects) and _meets(each, topic.apart))
         ):
             continue
         stands = standing(each.text, frozenset(known | each.title | each.heading))
-        carries = 1.0 if each.terms & known else 0.5
+        carries = 1.0 if each.terms & known else 0.6
         if stands * carries >= _STANDS:
             told_by = len(each.terms & (known - own))
             worth = stands * carries * (1 + _KIN_EACH * min(3, told_by))
@@ -86,6 +89,21 @@ def told(evidence: Evidence, topic: Topic) -> list[Hit]:
     enough = voices >= _VOICES or (topic.opening and voices > 1)
     chosen = literal if enough else found  # other words for the same are for where its own words are rare
     return sorted(chosen, key=lambda hit: (-hit.score, hit.candidate.passage.document, hit.candidate.passage.ordinal))
+
+
+def telling(evidence: Evidence, document: int, most: int) -> list[Hit]:
+    """A document's own most telling sentences, where nothing is asked: on its title and what it speaks of often."""
+    own = [each for each in evidence.candidates if each.passage.document == document and not each.sentence.boilerplate]
+    count = Counter(term for each in own for term in each.terms)
+    often = frozenset(term for term, times in count.items() if times > 1)
+    found = []
+    for each in own:
+        known = each.title | each.heading | often
+        worth = standing(each.text, known) * (1 + _KIN_EACH * min(_SPOKEN, len(each.terms & known)))
+        early = 1.3 if each.passage.ordinal <= _OPENING else 1.0
+        found.append(Hit(each, worth * early * (1.2 if introduces(each.text) else 1.0), 1.0))
+    found = [hit for hit in found if hit.score >= _STANDS]
+    return _varied(sorted(found, key=lambda hit: -hit.score), most, [], per_document=most)
 
 
 def _without_thin(text: str) -> str:
@@ -127,7 +145,9 @@ def _owners(ranked: Sequence[Sequence[Hit]]) -> dict[str, int]:
     return {text: place for text, (_, place) in owners.items()}
 
 
-def _varied(hits: Sequence[Hit], most: int, used: Sequence[Candidate]) -> list[Hit]:
+def _varied(
+    hits: Sequence[Hit], most: int, used: Sequence[Candidate], *, per_document: int = _PER_DOCUMENT
+) -> list[Hit]:
     """The best few, other documents preferred, no two alike and none that is used already."""
     left = [hit for hit in hits if not any(alike(hit.candidate, other) for other in used)]
     chosen: list[Hit] = []
@@ -145,6 +165,6 @@ def _varied(hits: Sequence[Hit], most: int, used: Sequence[Candidate]) -> list[H
             for hit in left
             if hit is not best
             and not alike(hit.candidate, best.candidate)
-            and count[hit.candidate.passage.document] < _PER_DOCUMENT
+            and count[hit.candidate.passage.document] < per_document
         ]
     return chosen

@@ -14,7 +14,7 @@ LEANS = re.compile(
     r"|for more|for further|as (?:above|below|such|described|mentioned)|either|neither"
     r"|the (?:former|latter|first|second|third|last|other|others|two|three|four|same|rest|whole|above|following|next"
     r"|previous|sum|sentence|reason|cause|answer|objection|result|idea|point|problem|argument|view|wish|wishes|rule|sentence"
-    r"|known|usual|difference|exact|file|paper|text|section|example|author|authors)"
+    r"|known|difference|exact|file|paper|text|section|example|author|authors)"
     r"|one (?:of them|is|was)|another|others|some (?:of them)?|each of|none of|all of|most of|once|now|again"
     r"|first|second|secondly|third|next|when (?:it|this|they)|if (?:it|this|they|not|so|you)|because"
     r"|while (?:it|this))\b",

@@ -25,7 +25,7 @@ STOP = frozenset(_STOP_WORDS.split())
 _ASKING_WORDS = (
     "according actually answer answers anything article articles brief briefly briefs cite cited citation "
     "citations compare comparison conclude corpus describe described detail detailed details document documents "
-    "doing exactly explain far find finding findings give given gives going happen happens hello "
+    "doing exactly explain far find finding findings give given gives going handle handles happen happens hello "
     "help hi kind know known list learn learned look mention mentioned mentions overview paper papers passage "
     "passages please question questions quickly report reported reports research review say said saying says "
     "sentence sentences short show shows something source sources summarise summarize summary survey synthesis "

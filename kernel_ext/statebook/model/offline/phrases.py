@@ -10,7 +10,7 @@ _DOCUMENT_WORDS = r"(?:sources|documents|briefs|files|papers|notes|articles|text
 SAY_ABOUT = re.compile(
     r"^\s*(?:what|everything|all)\s+(?:(?:do|does|did|can|could)\s+)?(?:(?:the|these|those|my|our|your|all|each|every|both)\s+)*"
     r"(?:of\s+)?(?:(?:the|these|them)\s+)?(?:[\w-]+\s+)?(?:say|tell(?: (?:us|me))?|report|know|write|claim|state|find"
-    r"|think|recommend|argue|mention|have|contain|has|says)\s+(?:about|on|of|regarding|concerning)\s+",
+    r"|think|recommend|argue|mention|have|contain|has|says)\s+(?:about|on|of|for|regarding|concerning)\s+",
     re.IGNORECASE,
 )
 """``What do the sources say about ...``: an empty frame around what is asked for."""
@@ -75,7 +75,8 @@ _NEXT_QUESTION = re.compile(rf"(?:,\s*|;\s*|\s+)(?:and|or)\s+(?={_ASKS})|[,;]\s*
 _LIST = re.compile(r"\s*(?:,\s*(?:and|or)\s+|,\s*|;\s*)\s*", re.IGNORECASE)
 _PAIR = re.compile(r"\s+(?:and|or|versus|vs\.?|&)\s+", re.IGNORECASE)
 _WHAT_OF = re.compile(
-    r"^(?:what|which)\s+(.+?)\s+(?:they|it|these \w+|the \w+)\s+(?:have|has|need|offer|carry|use)s?$", re.IGNORECASE
+    r"^(?:what|which)\s+(.+?)\s+(?:they|it|(?:these |the )?[\w-]+s)\s+(?:have|has|need|offer|carry|use)s?$",
+    re.IGNORECASE,
 )
 _ASKED_OF = re.compile(
     r"^(how|why|where|when)\s+(do|are)\s+((?:[\w-]+\s+){0,2}?[\w-]*[a-rt-z]s|people|they)\s+(.+)$", re.IGNORECASE
@@ -123,13 +124,17 @@ def parts(text: str, background: str, *, listing: bool) -> tuple[list[str], str]
     """The items to find out and the topic they share. ``listing``: a phrase of several things is several items."""
     topic = background
     found: list[str] = []
+    told: list[str] = []
     for sentence in _sentences(text):
         if _ITEM.match(sentence):
             found.append(_ITEM.sub(r"\1", sentence))
             continue
         head, listed = _one(sentence, listing=listing)
+        if not head and len(listed) > 1 and ":" in sentence and len(told) == len(found) == 1:
+            head, found = found[0], []  # "Write about lanes. Cover: cost; snow": what the list is about
         topic = topic or head
         found += listed
+        told += [each for each in listed if not sentence.rstrip().endswith("?") and not _asks(each)]
     named = [_named(item, found[:place]) for place, item in enumerate(found)]
     return (named or [text]), topic
 

@@ -21,7 +21,7 @@ _REPORT = re.compile(
 )
 _COMPARE = re.compile(r"\b(?:compar(?:e|ison)|versus|vs\.?|contrast|differences? between)\b", re.IGNORECASE)
 _SURVEY = re.compile(
-    r"^(?:what|which|who)\b.*\b(?:documents|sources|papers|files|briefs|notes|articles|packages|readmes|reports)\b",
+    r"^(?:what|which|who|how)\b.*\b(?:the|these|those|my|our|all|which)\s+\b(?:documents|sources|papers|files|briefs|notes|articles|packages|readmes|reports)\b",
     re.IGNORECASE,
 )
 _KEEP = re.compile(
@@ -89,8 +89,8 @@ class Task:
 
     ``entities`` (empty: the documents themselves) and ``questions`` as criteria make the table of a comparison.
     ``keep`` asks to remember the findings, ``save`` names a file for the answer, ``prose`` asks for a report, around
-    a comparison's table too, ``disputed`` for what the sources disagree on. An ``open`` task has no
-    questions yet: what the documents are about has to be found out first.
+    a comparison's table too, ``disputed`` for what the sources disagree on. An ``open`` task asks what
+    the documents are about: that has to be found out first, and of a few documents each is told by itself.
     """
 
     topic: str

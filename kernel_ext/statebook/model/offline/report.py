@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from statebook.model.extract.contradict import Dispute, disputes
 from statebook.model.extract.evidence import ENOUGH, Candidate, Evidence, Hit, alike, choose
-from statebook.model.extract.sections import Topic, sections, told
+from statebook.model.extract.sections import Topic, sections, telling, told
 from statebook.model.extract.standing import standing
 from statebook.model.extract.themes import themes
 from statebook.model.extract.words import stem, subject, words
@@ -22,6 +22,7 @@ _LEAD = 5
 _SECTION = 4
 _SURVEYED = 8
 _FLOOR = 0.8 * ENOUGH  # a table's cell may hold what is near its question; an answer must meet it
+_NEAR = 0.33  # coverage of a criterion, where the thing compared is named beside it
 _COLUMNS = 3
 _ALONE = 16
 _TOUCHES = 0.25
@@ -59,13 +60,17 @@ def outline(task: Task, evidence: Evidence) -> Outline:
     opposed = tuple(_disputes(task, evidence))
     if task.style == "compare":
         return Outline(tuple(_compared(task, evidence)), gaps=tuple(_uncompared(task, evidence)), disputes=opposed)
+    if task.open and not task.questions:
+        return _by_titles(evidence, opposed)
     topics = [Topic(each.asked, each.topic, opening=task.open) for each in task.questions]
     chosen = sections(evidence, topics, _SECTION + 1)
     gaps = tuple(question for question, hits in zip(task.questions, chosen, strict=True) if not hits)
     if len(topics) == 1 and chosen[0]:
-        parts = _one_topic(task.questions[0], told(evidence, topics[0]), evidence)
-        lead = [Finding(hit, "", _tags(task.questions[0])) for hit in chosen[0][: _SECTION - 1]]
-        return Outline(tuple(lead), tuple(parts), gaps, opposed)
+        lead = chosen[0][: _SECTION - 1]
+        hits = told(evidence, topics[0])
+        rest = [hit for hit in hits if not any(alike(hit.candidate, each.candidate) for each in lead)]
+        parts = _one_topic(task.questions[0], rest, evidence)
+        return Outline(tuple(Finding(hit, "", _tags(task.questions[0])) for hit in lead), tuple(parts), gaps, opposed)
     pairs = [(question, hits) for question, hits in zip(task.questions, chosen, strict=True) if hits]
     return Outline(tuple(_leading(pairs)), tuple((each.heading, hits) for each, hits in pairs), gaps, opposed)
 
@@ -98,6 +103,15 @@ def _hits_of(plan: Outline) -> list[Hit]:
 
 def _tags(question: Question) -> tuple[str, ...]:
     return subject(question.asked)[:3] or subject(question.topic)[:3]
+
+
+def _by_titles(evidence: Evidence, opposed: tuple[Dispute, ...]) -> Outline:
+    """Of a few documents each by itself, under its title."""
+    firsts = {passage.document: passage for passage in reversed(evidence.passages)}
+    found = {capital(_name(first)): telling(evidence, document, _SECTION) for document, first in sorted(firsts.items())}
+    parts = [(name, hits) for name, hits in found.items() if hits]
+    lead = [Finding(hits[0], name, subject(name)[:3]) for name, hits in parts]
+    return Outline(tuple(lead[:_LEAD]), tuple(parts), (), opposed)
 
 
 def _short_findings(task: Task, evidence: Evidence) -> list[Finding]:
@@ -313,12 +327,13 @@ def _about(evidence: Evidence, task: Task, entity: str, question: Question) -> l
     name = {stem(word) for word in words(entity)}
     others = [{stem(word) for word in words(each)} for each in task.entities if each != entity]
     near = []
-    for hit in told(evidence, Topic(question.asked, f"{question.topic} {entity}")):
+    for hit in told(evidence, Topic(question.asked, f"{question.topic} {entity}"), _NEAR):
         each = hit.candidate
         rivals = any(other <= each.terms for other in others)
         above = [part for part in (each.heading, each.title) if name <= part and not any(o <= part for o in others)]
         if name <= each.terms or (above and not rivals):
-            near.append((hit.score * (1.0 if name <= each.terms and not rivals else 0.7), hit))
+            own = 1.3 if name <= each.title else 1.0
+            near.append((hit.score * own * (1.0 if name <= each.terms and not rivals else 0.7), hit))
     ordered = [hit for _, hit in sorted(near, key=lambda pair: -pair[0])]
     return choose(ordered, 3, floor=0.0, near=0.0)
 

@@ -24,10 +24,11 @@ _READ = {"short": 2, "survey": 6, "report": 16, "compare": 16}
 """How many documents are read at most, by the form of the answer."""
 _SMALL = 16
 """A library up to this many documents is read whole for a report: others may say the same in other words."""
-_LOOKED_AT, _OPENING, _THEMES = 24, 4, 5
+_LOOKED_AT, _OPENING, _THEMES, _FEW = 24, 4, 5, 8
 _AT_ONCE, _MANY_AT_ONCE = 2, 4
 _PAGE = 20
 _RELATED = 0.3
+_NAMED = 10.0  # a document with the name of a thing compared is read first
 _PASSAGE_CHARACTERS = 1500
 _DOCUMENT = re.compile(r"^S(\d+) ", re.MULTILINE)
 
@@ -97,6 +98,8 @@ def _explore(turn: Turn, task: Task, found: _Found) -> Generator[Batch, list[Too
     limit = _PAGE if len(found.listed) <= _SMALL else _OPENING
     wishes = [turn.wish("read_source", source=f"S{each}", start=1, limit=limit) for each in found.listed[::step]]
     yield from _read(wishes, found, _MANY_AT_ONCE)
+    if len(found.listed) <= _FEW:
+        return task
     documents: dict[int, list[Passage]] = {}
     for passage in found.passages:
         documents.setdefault(passage.document, []).append(passage)
@@ -193,6 +196,9 @@ def _reading(turn: Turn, task: Task, found: _Found) -> list[Wish]:
                 best[passage.document] = (share, passage.ordinal)
         for document, share in here.items():
             relevance[document] = relevance.get(document, 0.0) + (share if share >= _RELATED else 0.0)
+    for passage in found.passages:
+        if any(term_set(entity) <= term_set(f"{passage.title} {passage.path}") for entity in task.entities):
+            relevance[passage.document] = max(relevance.get(passage.document, 0.0), _NAMED)
     ordered = sorted(relevance, key=lambda each: (-relevance[each], each))
     most = _READ[task.style]
     if task.thorough:
