@@ -38,9 +38,10 @@ def next_kernel(kernel_on, notebook, steps):
 CASES = [("look", 2, []), ("put", 2, []), ("send", 1, ["h I saw it"]), ("send", 2, ["r"]), ("send", 1, ["s"])]
 
 
-@pytest.mark.parametrize(("tool", "times", "answers"), CASES)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("how", ["%agent resume", "%%agent\nGo"])
-def test_a_kill_during_a_tool(kernel_on, notebook, ledger, tool, times, answers, how):
+def test_a_kill_during_a_tool(kernel_on, notebook, ledger, case, how):
+    tool, times, answers = case
     first = "call('send', {'word': 'finished'})"
     kernel = first_kernel(kernel_on, notebook, f"{first}, call('{tool}', {{'word': 'slow'}})")
     kernel.send("%%agent\nGo", cell_id="a")

@@ -14,7 +14,7 @@ _WIDEST = 72
 
 def listing(frame: pd.DataFrame) -> pd.DataFrame:
     """The same frame, an ordinary DataFrame to code, drawn as a list."""
-    drawn: pd.DataFrame = _class()(frame.fillna("") if len(frame) else frame)
+    drawn: pd.DataFrame = _class()(frame.astype(object).fillna("") if len(frame) else frame)
     return drawn
 
 

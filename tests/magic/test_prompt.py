@@ -1,0 +1,99 @@
+"""Prompts: what is evaluated, what is handed over, and what is left alone."""
+
+import pytest
+from statebook.errors import PromptError
+from statebook.magic.prompt import complete
+
+NAMES = {
+    "x": 41,
+    "df": [1, 2, 3],
+    "evil": "@secret {{x}} @file:secret.txt",
+    "secret": "swordfish",
+    "d": {"a": {"b": 1}},
+}
+
+
+@pytest.fixture
+def done(tmp_path):
+    """(prompt, names of what is handed over) of a text, with files around."""
+    (tmp_path / "notes.md").write_text("some notes")
+    (tmp_path / "with space.txt").write_text("spaced")
+    (tmp_path / "secret.txt").write_text("swordfish")
+    (tmp_path / "bytes.bin").write_bytes(b"a\0b")
+    (tmp_path / "long.txt").write_text("x" * 300_000)
+
+    def run(text):
+        prompt, attachments = complete(text, lambda code: eval(code, {}, dict(NAMES)), NAMES, tmp_path)
+        return prompt, [a.name for a in attachments], [a.text for a in attachments]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("{{x + 1}} and {{ x }}", "42 and 41"),
+        ("{{d['a']['b']}}", "1"),
+        ("{{ {'a': {'b': 2}}['a']['b'] }}", "2"),
+        ("{{ {k: 1 for k in 'ab'}}}", "{'a': 1, 'b': 1}"),
+        ("{{}} and {{ }} and {{x}}", "{{}} and {{ }} and 41"),
+        ('{"json": {"a": [1, 2]}}', '{"json": {"a": [1, 2]}}'),
+        (r"$\frac{a}{b^{2}}$", r"$\frac{a}{b^{2}}$"),
+        ("for (;;) { if (a) { b(); } }", "for (;;) { if (a) { b(); } }"),
+        ("an {{open one", "an {{open one"),
+        ("f'{x}' % {y}", "f'{x}' % {y}"),
+    ],
+)
+def test_expressions(done, text, prompt):
+    assert done(text)[:2] == (prompt, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Look at @df, please", ["df"]),
+        ("(@df) and @x. @df again", ["df", "x"]),
+        ("@file:notes.md, then", ["notes.md"]),
+        ('@file:"with space.txt"', ["with space.txt"]),
+        ("mail me@df.org or a@x", []),
+        ("`@df` and ``` \n@property\ndef f(): ...\n```", []),
+        ("see npm @scope/package or http://a/@df/b", []),
+    ],
+)
+def test_what_is_handed_over(done, text, names):
+    prompt, found, _ = done(text)
+    assert (prompt, found) == (text, names)
+
+
+def test_what_an_expression_gives_is_data(done):
+    prompt, names, _ = done("Read: {{evil}}")
+    assert (prompt, names) == ("Read: @secret {{x}} @file:secret.txt", [])
+
+
+def test_a_file_comes_with_its_text_and_a_long_one_is_cut(done):
+    assert done("@file:notes.md")[2] == ["some notes"]
+    (text,) = done("@file:long.txt")[2]
+    assert len(text) < 201_000
+    assert text.endswith("[cut here: the file is longer]")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("@dff", "Did you mean @df?"),
+        ("@cheese", "`backticks`"),
+        ("{{1/0}}", "ZeroDivisionError"),
+        ("{{no such}}", "SyntaxError"),
+        ("{{y}}", "NameError"),
+        ("@file:none.txt", "can't be read: No such file"),
+        ("@file:bytes.bin", "not a text file"),
+        ("@file:.", "can't be read"),
+        ("@file:book.statebook.duckdb", "belongs to the session's own store"),
+        ("@file:.env", "may hold secrets"),
+    ],
+)
+def test_what_cannot_be_completed_is_one_line(done, text, told):
+    with pytest.raises(PromptError) as error:
+        done(text)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,191 @@
+"""%%agent and %agent in a real IPython shell: each subcommand, each error as one line, loading and leaving."""
+
+import subprocess
+import sys
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from statebook.testing import ScriptedModel, call, say
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A shell in an empty folder, with statebook loaded and a session on ``book.ipynb``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
+    monkeypatch.delenv("STATEBOOK_MODEL", raising=False)
+    made = InteractiveShell.instance()
+    made.reset(new_session=False)
+    made.run_line_magic("load_ext", "statebook")
+    yield made
+    if "statebook" in made.extension_manager.loaded:
+        made.run_line_magic("unload_ext", "statebook")
+
+
+@pytest.fixture
+def cell(shell, capsys):
+    """Runs a cell as a person does: what it gave, what it printed."""
+
+    def run(code):
+        result = shell.run_cell(code)
+        return result.result, "".join(capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def use(shell):
+    """Lets these steps answer."""
+
+    def give(*steps):
+        session = shell._statebook.magics.session()
+        session.use(ScriptedModel(steps))
+        return session
+
+    return give
+
+
+def text(sheet):
+    return repr(sheet)
+
+
+def test_loading_writes_nothing_and_status_neither(cell, tmp_path):
+    sheet, _ = cell("%agent")
+    assert "No session is open yet" in text(sheet)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_is_printed_and_kept(cell, use, tmp_path):
+    use(say("Hello there."))
+    _, out = cell("%%agent --out answer\nHi")
+    assert "Hello there." in out
+    assert cell("answer")[0] == "Hello there."
+    assert (tmp_path / "book.statebook.duckdb").exists()
+
+
+def test_the_subcommands(cell, use):
+    use(call("remember", {"fact": "Cheese is aged."}), say("Kept."), say("Two."))
+    cell("%%agent --label mine\nKeep it")
+    assert cell("%agent list")[0]["run"].to_list() == ["r1"]
+    assert "run_ended" in cell("%agent log r1")[0]["kind"].to_list()
+    assert len(cell("%agent log -n 2")[0]) == 2
+    assert "Kept." in cell("%agent show")[1]
+    assert "Kept." in cell("%agent show r1")[1]
+    assert "What next" in text(cell("%agent context What next?")[0])
+    assert "Kept as M2" in text(cell("%agent memory add Don't eat it raw")[0]) or "Kept as M1" in text(
+        cell("%agent")[0]
+    )
+    assert "Don't eat it raw" in cell("%agent memory")[0]["text"].to_list()
+    assert "From now on: deny python" in text(cell("%agent tools deny python")[0])
+    assert "deny" in text(cell("%agent tools")[0])
+    assert "is whole" in text(cell("%agent verify")[0])
+    assert cell("%agent sql SELECT count(*) AS n FROM runs")[0].n[0] == 1
+    assert "statebook" in text(cell("%agent version")[0])
+    assert "COMMAND" in cell("%agent help")[1]
+    assert "%agent resume" in cell("%agent help resume")[1]
+    assert cell("%agent sources")[0] is not None
+    assert "branch" in text(cell("%agent status")[0])
+
+
+def test_open_and_new_change_the_session(cell, use, tmp_path):
+    use(say("One."))
+    cell("%%agent\nHi")
+    cell("%agent new second")
+    assert len(cell("%agent list")[0]) == 0
+    cell("%agent open book")
+    assert len(cell("%agent list")[0]) == 1
+    assert (tmp_path / "second.statebook.duckdb").exists()
+    import statebook
+
+    assert len(statebook.connect().runs) == 1
+    assert len(statebook.connect(tmp_path / "second.statebook.duckdb").runs) == 0
+    with pytest.raises(AttributeError, match="no view named 'cheese'"):
+        _ = statebook.connect().cheese
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("%agent lst", "UnknownName: No %agent command named 'lst'. Did you mean 'list'?"),
+        ("%agent show r9", "UsageError: There is no run r9."),
+        ("%agent show cheese", "UsageError: 'cheese' is not a run."),
+        ("%agent resume", "UsageError: No run waits"),
+        ("%agent memory forget M9", "UsageError: M9 is not remembered."),
+        ("%agent memory add", "UsageError: There is no fact to keep."),
+        ("%agent tools alow python", "UnknownName: No verdict named 'alow'. Did you mean 'allow'?"),
+        ("%agent sources nowhere", "UsageError: There is no "),
+        ("%agent sql", "UsageError: There is no query."),
+        ("%agent sql DELETE FROM meta", "UsageError: Only one SELECT at a time."),
+        ("%agent sql SELECT * FROM cheese", "UsageError: The query failed"),
+        ("%agent help lst", "UnknownName: No %agent command named 'lst'."),
+        ("%agent open nowhere/at/all", "StoreReadOnly: There is no folder"),
+        ("%%agent --frsh\nHi", "UnknownName: No flag of %%agent named '--frsh'. Did you mean '--fresh'?"),
+        ("%%agent -m opnai:x\nHi", "UnknownName: No model provider named 'opnai'. Did you mean 'openai'?"),
+        ("%%agent --tools sqll\nHi", "UnknownName: No tool named 'sqll'. Did you mean 'sql'?"),
+        ("%%agent\n   \n", "UsageError: The cell is empty."),
+        ("%%agent\n@nothing", "PromptError: There is no variable 'nothing'"),
+        ("%%agent\n{{1/0}}", "PromptError: {{1/0}} failed: ZeroDivisionError"),
+    ],
+)
+def test_errors_are_one_line_and_the_session_goes_on(cell, use, code, told):
+    use(say("Still here."))
+    _, out = cell(code)
+    assert told in out
+    assert len(out.strip().splitlines()) == 1, out
+    assert "Still here." in cell("%%agent\nHi")[1]
+
+
+def test_config_holds_from_the_next_cell(cell, use):
+    session = use(call("recall", {}), say("Done."))
+    cell("%config Statebook.max_steps = 1")
+    assert "RunPaused: r1 is paused: 1 steps done, the limit is 1" in cell("%%agent\nHi")[1]
+    cell("%config Statebook.max_steps = 50")
+    assert session.run(1).status == "paused"
+    assert "Done." in cell("%agent resume r1 --max-steps 9")[1]
+
+
+def test_loading_twice_and_unloading(shell, cell):
+    first = shell._statebook
+    cell("%load_ext statebook")
+    assert shell._statebook is first
+    cell("%unload_ext statebook")
+    assert "agent" not in shell.magics_manager.magics["cell"]
+    assert "not found" in cell("%agent list")[1]
+    cell("%load_ext statebook")
+    cell("%reload_ext statebook")
+    assert "agent" in shell.magics_manager.magics["cell"]
+    assert shell._statebook is not first
+    assert (
+        len([m for m in shell.input_transformers_post if "statebook" in type(getattr(m, "__self__", m)).__module__])
+        == 1
+    )
+
+
+def test_another_owner_of_the_magic_keeps_it(shell, cell):
+    cell("%unload_ext statebook")
+    shell.register_magic_function(lambda _line, _cell=None: "theirs", "cell", "agent")
+    try:
+        _, out = cell("%load_ext statebook")
+        assert "use %%statebook and %statebook instead" in out
+        assert cell("%%agent\nHi")[0] == "theirs"
+        assert "No session is open yet" in text(cell("%statebook")[0])
+        cell("%unload_ext statebook")
+        assert cell("%%agent\nHi")[0] == "theirs"
+    finally:
+        del shell.magics_manager.magics["cell"]["agent"]
+
+
+HEAVY = "openai duckdb pandas pydantic anywidget ipywidgets pypdf bs4 markdown_it nbformat psutil"
+
+
+def test_loading_imports_nothing_heavy():
+    code = f"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = set(sys.modules)
+shell.run_line_magic("load_ext", "statebook")
+print([name for name in {HEAVY.split()!r} if name in set(sys.modules) - before])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
