@@ -43,8 +43,9 @@ water a week in its first summer. The city planted 1,400 trees between 2020 and 
     ),
 }
 REPORT = (
-    "Write a report on the bike lanes. Cover: injuries and safety; cost of a kilometre; sales of shops; snow on the lane."
-    " Use headings. Say where the sources disagree. Keep the findings."
+    "Write a report on the bike lanes. "
+    "Cover: injuries and safety; cost of a kilometre; sales of shops; snow on the lane. "
+    "Use headings. Say where the sources disagree. Keep the findings."
 )
 SUB_TOPICS = ["Injuries and safety", "Cost of a kilometre", "Sales of shops", "Snow on the lane"]
 FRAME = {"In short", "Where the sources disagree", "What the sources do not say", "Side by side"}
@@ -149,6 +150,12 @@ def test_memory_does_not_repeat_what_the_answer_says(city):
     line = "M1 (2026-11-20, S4.1): A young tree needs 200 litres of water a week in its first summer."
     answer = city.ask(f"<memory>\n{line}\n</memory>\n\nHow much water does a young tree need?")
     assert answer.count("200 litres") == 1
+
+
+def test_a_disputed_question_gets_both_sides(city):
+    answer = city.ask("Did shops on Park Street report higher sales after the lane was opened?")
+    assert "higher sales" in answer
+    assert "lower sales" in answer
 
 
 def test_a_comparison_in_a_report_has_a_table_between_lead_and_disagreements(city):

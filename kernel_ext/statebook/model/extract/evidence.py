@@ -31,6 +31,7 @@ _BESIDE = 0.4
 _SAME = 0.6
 _CONTAINED = 0.9
 _TWO_SENTENCES = 320
+_PLACE = re.compile(r"\b(?:lines?|p\.|pages?|cells?|rows?|part)\s*[\d,-]+", re.IGNORECASE)
 _K1, _B = 1.2, 0.5
 _NOT = re.compile(r"\b(?:not|never|no|cannot|without)\b|n['’]t\b", re.IGNORECASE)
 _LEANS = re.compile(
@@ -288,9 +289,10 @@ def _candidates(passages: Sequence[Passage]) -> list[Candidate]:
 def _candidate(passage: Passage, split: Sequence[Sentence], place: int, text: str) -> Candidate:
     near = "\n".join(each.text for each in split[max(0, place - 1) : place + 2])
     sentence = split[place]
+    heading = term_set(f"{sentence.heading} {_PLACE.sub(' ', passage.place)}")
     title = f"{passage.title} {_file_words(passage.path)}"
     return Candidate(
-        passage, sentence, text, term_set(text), term_set(sentence.heading), term_set(title), term_set(near),
+        passage, sentence, text, term_set(text), heading, term_set(title), term_set(near),
         len(terms(text)),
     )  # fmt: skip
 

@@ -65,6 +65,7 @@ def told(evidence: Evidence, topic: Topic, floor: float = 0.0) -> list[Hit]:
     text = _without_thin(topic.text)
     own = {stem(word) for word in subject(text)}
     known = own | {other for term in own for other in kin(term)} | {stem(word) for word in subject(topic.beside)}
+    beside_a_name = floor > 0
     floor = floor or _floor(evidence, topic, len(own))
     aspects = {term for term in own if kin(term)} if len(own) <= _NARROW else set()
     found = []
@@ -86,7 +87,7 @@ def told(evidence: Evidence, topic: Topic, floor: float = 0.0) -> list[Hit]:
             found.append(replace(hit, score=hit.score * worth))
     literal = [hit for hit in found if own <= (hit.candidate.terms | hit.candidate.heading | hit.candidate.title)]
     voices = len({hit.candidate.passage.document for hit in literal})
-    enough = voices >= _VOICES or (topic.opening and voices > 1)
+    enough = not beside_a_name and (voices >= _VOICES or (topic.opening and voices > 1))
     chosen = literal if enough else found  # other words for the same are for where its own words are rare
     return sorted(chosen, key=lambda hit: (-hit.score, hit.candidate.passage.document, hit.candidate.passage.ordinal))
 

@@ -168,11 +168,22 @@ def _short(task: Task, evidence: Evidence) -> str:
         hits = choose(ranked, 3 if len(task.questions) == 1 else 2)
         close = max((hit.coverage for hit in hits), default=0.0)
         near = [hit for hit in hits if hit.score >= 0.6 * hits[0].score and hit.coverage >= 0.75 * close]
-        text = " ".join(hit.candidate.cited for hit in near)
+        said = [hit.candidate for hit in near]
+        text = " ".join(each.cited for each in [*said, *_other_side(said, ranked)])
         if len(task.questions) > 1:
             text = f"**{question.text}**\n\n{text or 'The sources do not answer this.'}"
         parts.append(text)
     return "\n\n".join(parts)
+
+
+def _other_side(said: Sequence[Candidate], ranked: Sequence[Hit]) -> list[Candidate]:
+    """Who contradicts the answer on the same question: an honest answer gives both."""
+    near = [hit.candidate for hit in ranked[:_ALONE] if hit.coverage >= _FLOOR]
+    texts = {each.text for each in said}
+    pairs = [(each.left, each.right) for each in disputes(near)]
+    return [
+        other for pair in pairs for one, other in (pair, pair[::-1]) if one.text in texts and other.text not in texts
+    ]
 
 
 def _body(task: Task, evidence: Evidence, plan: Outline, titles: Sequence[str]) -> list[str]:
