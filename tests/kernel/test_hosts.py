@@ -17,7 +17,8 @@ def book(tmp_path):
     (tmp_path / "cheese.md").write_text("# Cheese\n\nCheese is aged for nine months in a cool cellar.\n")
     path = tmp_path / "book.ipynb"
     cells = [nbformat.v4.new_code_cell("%load_ext statebook"), nbformat.v4.new_code_cell(PROMPT)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
     return path
 
 

@@ -50,12 +50,13 @@ def test_the_program_that_started_the_kernel(tmp_path, write_notebook, command, 
     assert found.path == tmp_path / expected
 
 
-def test_the_only_notebook_that_holds_the_cell(tmp_path, write_notebook):
+@pytest.mark.parametrize("cell", [CELL, CELL.partition("\n")[2]], ids=["whole", "as the magic is given it"])
+def test_the_only_notebook_that_holds_the_cell(tmp_path, write_notebook, cell):
     write_notebook(tmp_path / "a.ipynb", "1 + 1")
     write_notebook(tmp_path / "b.ipynb", CELL)
-    assert at(tmp_path, cell=CELL).path == tmp_path / "b.ipynb"
+    assert at(tmp_path, cell=cell).path == tmp_path / "b.ipynb"
     write_notebook(tmp_path / "c.ipynb", CELL)
-    assert not at(tmp_path, cell=CELL).certain
+    assert not at(tmp_path, cell=cell).certain
 
 
 @pytest.mark.parametrize(("in_kernel", "name"), [(True, "untitled"), (False, "ipython")])

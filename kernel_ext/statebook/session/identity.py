@@ -108,7 +108,13 @@ def _holding(around: Surroundings) -> list[Path]:
 
 
 def _holds(path: Path, cell: str) -> bool:
-    return bool(cell.strip()) and any(source.strip() == cell.strip() for _, source in cells_of(path))
+    return bool(cell.strip()) and any(cell.strip() in (source.strip(), _body(source)) for _, source in cells_of(path))
+
+
+def _body(source: str) -> str:
+    """What a cell magic is given of its cell: all below its own line."""
+    line, _, body = source.strip().partition("\n")
+    return body.strip() if line.startswith("%%") else ""
 
 
 def cells_of(path: Path) -> list[tuple[str, str]]:
