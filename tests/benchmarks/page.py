@@ -19,7 +19,8 @@ _TEMPLATE = """\
 Written by `python tests/benchmarks/run.py`; do not edit. Each figure stands beside a reference that was measured in the
 same run, turn by turn. Targets are upper bounds; where one is missed, the table says so.
 
-Measured on {date}: {cores} cores, {system} {machine}, Python {python}, DuckDB {duckdb}, IPython {ipython}.
+Measured on {date}: {cores} cores, {system} {machine}, Python {python}, DuckDB {duckdb}, IPython {ipython}. The
+load average was {load} at the end: times are as good as the machine was idle, ratios hold longer.
 
 {table}
 
@@ -29,7 +30,9 @@ Measured on {date}: {cores} cores, {system} {machine}, Python {python}, DuckDB {
   logs each INSERT before its fsync; on a disk whose fsync takes well under a millisecond that is most of a commit, and
   the target against a bare append can't be met through DuckDB: its own floor stands in the third row. The second row
   is what statebook adds to that floor: the codec, the digest chain and seven more columns. The computed row takes the
-  measured milliseconds above a bare append to a disk whose fsync takes 5 ms; it is arithmetic, not a measurement.
+  measured milliseconds above a bare append to a disk whose fsync takes 5 ms; it is arithmetic, not a measurement. All
+  take the 10th percentile of their samples: on a busy machine the three wait for the disk alike, and the ratio of
+  their medians drifts towards 1 without anything having become cheaper.
 - **growth**: each run goes through the real store in the real transactions, text drafts among them, and the log is
   folded into the file at each run's end, so that a copied file is a whole one. Text is packed by zstd, and blocks
   are 16 KB. A fold rewrites the newest, unfinished row group (up to 2,048 events) and frees the old one, so the ratio
@@ -39,7 +42,8 @@ Measured on {date}: {cores} cores, {system} {machine}, Python {python}, DuckDB {
 - **rewind**: of the conversation, which is all that can be rewound so far: a row that starts a branch, and the runs
   before it. No data is copied.
 - **first token**: from the start of the cell to the first text drawn, against a bare `AsyncOpenAI` client and the same
-  server in another process. In between lie three commits: the run's start, the request, and the text itself.
+  server in another process. In between lie three commits (the run's start, the request, the text itself) and two
+  queries, each of which DuckDB plans anew; they alone take longer than the target.
 - **load_ext**: inside a fresh process, after ipykernel's shell has started. The session's own
   rooms are imported by the first cell that uses them, and heavy packages only by what needs them.
 - **recall**: BM25 in Python over facts of 90 characters; the index is built at the first recall, then kept up to date.
@@ -59,6 +63,7 @@ def write_page(figures: list[Figure]) -> None:
         "python": platform.python_version(),
         "duckdb": version("duckdb"),
         "ipython": version("ipython"),
+        "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "not known",
     }
     PAGE.write_text(_TEMPLATE.format(table=_table(figures), **facts), encoding="utf-8")
 
