@@ -1,9 +1,12 @@
 """What is sent: a prefix whose bytes stay, cuts in large steps, long results elided."""
 
 import itertools
+from dataclasses import replace
 
+from statebook.context.window import request_digest
 from statebook.protocol.calls import Attachment
 from statebook.protocol.journal.codec import canonical, to_json
+from statebook.protocol.messages import user
 from statebook.testing import call, say
 
 from .conftest import orphans
@@ -36,15 +39,13 @@ def test_the_prefix_is_the_same_after_a_restart(session_of, go):
 
 
 def test_the_request_is_proved_by_its_digest(session_of, go):
-    from dataclasses import replace
-
-    from statebook.protocol.journal.codec import digest
-
     session = session_of(say("One."))
     go(session.ask("First"))
-    sent = replace(session.model.requests[0], idempotency_key="", cache_key="")
+    sent = session.model.requests[0]
     recorded = session.session.run(1).models[0].digest
-    assert digest(canonical(to_json(sent))) == recorded
+    assert request_digest(sent) == recorded
+    assert request_digest(replace(sent, system=sent.system + " ")) != recorded
+    assert request_digest(replace(sent, messages=(*sent.messages, user("more")))) != recorded
     keys = session.model.requests[0]
     assert (keys.cache_key, keys.idempotency_key) == (session.store.session_id, f"{session.store.session_id}:1.1")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from statebook.protocol.journal.codec import canonical, digest, to_json
 from statebook.protocol.journal.runs import Run
@@ -37,8 +38,28 @@ class Window:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical request without its per-call keys."""
-        return digest(canonical(to_json(replace(self.request, idempotency_key="", cache_key=""))))
+        """What proves the request: `request_digest`."""
+        return request_digest(self.request)
+
+
+def request_digest(request: ModelRequest) -> str:
+    """SHA-256 over what is sent: system text, tools, messages, temperature, each in its canonical form.
+
+    What a run only hints at (limits, cache and idempotency keys) is left out.
+    """
+    parts = [digest(request.system), digest(tools_json(request.tools)), to_json(request.messages), request.temperature]
+    return digest(canonical(parts))
+
+
+@lru_cache(maxsize=8)
+def tools_json(tools: tuple[ToolSpec, ...]) -> str:
+    """The canonical JSON of tool descriptions; the same tools are written out once."""
+    return canonical(to_json(tools))
+
+
+@lru_cache(maxsize=8)
+def _fixed_tokens(tools: tuple[ToolSpec, ...]) -> int:
+    return estimate(SYSTEM) + sum(estimate(f"{tool.name} {tool.description} {tool.parameters}") for tool in tools)
 
 
 def assemble(
@@ -56,7 +77,7 @@ def assemble(
     request began, kept as long as it fits. ``context_tokens`` is the model's input limit.
     """
     room = int(context_tokens * _FILL)
-    fixed = estimate(SYSTEM) + sum(estimate(f"{tool.name} {tool.description} {tool.parameters}") for tool in tools)
+    fixed = _fixed_tokens(tools)
     now = _fit(messages_of(current, current=True), room - fixed)
     used = fixed + _cost(now)
     past, began = _past([number for number in earlier if number >= first], load, room - used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import threading
 from typing import Any
@@ -30,6 +31,7 @@ class Loaded:
         shell.events.register("pre_run_cell", self._enter)
         shell.events.register("post_run_cell", self._leave)
         shell.input_transformers_post.append(self._await)
+        atexit.register(self.magics.close)
         if owner:
             from statebook.ui.sheet import note
 
@@ -41,8 +43,9 @@ class Loaded:
         shell.events.unregister("pre_run_cell", self._enter)
         shell.events.unregister("post_run_cell", self._leave)
         shell.input_transformers_post.remove(self._await)
+        atexit.unregister(self.magics.close)
         self.magics.remove()
-        self.magics.registry.close()
+        self.magics.close()
 
     def _enter(self, _info: Any) -> None:
         self._inside.cell = True

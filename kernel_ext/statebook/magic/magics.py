@@ -72,6 +72,11 @@ class Statebook(Configurable):
 
         return Commands(self)
 
+    def close(self) -> None:
+        """Let go of the open sessions: at the kernel's end their files are whole, without a log beside them."""
+        if "registry" in vars(self):
+            self.registry.close()
+
     # -- the magics ----------------------------------------------------------------------------------------------
 
     def install(self, names: Sequence[str]) -> None:

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-from statebook.context.window import Window, assemble
+from statebook.context.window import Window, assemble, tools_json
 from statebook.errors import ModelError, StoreError
-from statebook.protocol.journal.codec import canonical, digest, to_json
+from statebook.protocol.journal.codec import digest
 from statebook.protocol.journal.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Completion, TextDelta
@@ -104,7 +104,7 @@ def _as_model_error(error: Exception) -> ModelError:
 
 def _record_request(run: Run, env: Environment, step: int, window: Window) -> None:
     system = ArtifactData(window.request.system.encode(), "text/plain", "system")
-    tools = ArtifactData(canonical(to_json(window.request.tools)).encode(), "application/json", "tools")
+    tools = ArtifactData(tools_json(window.request.tools).encode(), "application/json", "tools")
     new = [artifact for artifact in (system, tools) if env.store.artifacts.find(digest(artifact.data)) is None]
     event: Event = ModelRequested(
         env.model.name, window.digest, digest(system.data), digest(tools.data), window.first, window.tokens

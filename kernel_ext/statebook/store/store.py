@@ -117,8 +117,13 @@ class Store:
 
     def settle(self, run: int) -> None:
         """At a run's end: drop its drafts, which its steps have made superfluous, and fold the log into the file."""
-        with suppress(StoreError):  # all is committed; what could not be folded now is folded at the next run's end
+        with suppress(StoreError):  # drafts of a run that has ended are never read
             self.database.write("DELETE FROM draft WHERE run = ?", [run])
+        self.fold()
+
+    def fold(self) -> None:
+        """Fold the log into the file, so that a copied file is a whole one."""
+        with suppress(StoreError):  # all is committed; what could not be folded now is folded the next time
             self.database.fold()
 
     def close(self) -> None:
