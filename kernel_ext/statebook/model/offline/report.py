@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -127,6 +128,12 @@ def _short_findings(task: Task, evidence: Evidence) -> list[Finding]:
     return found
 
 
+_SOMEBODYS_VIEW = re.compile(
+    r"\b(argues?|believes?|claims?|holds?|hopes?|says?|said|thinks?)\b( that\b|\.$)", re.IGNORECASE
+)
+"""A sentence that reports what somebody holds is no summary of what the sources found."""
+
+
 def _leading(pairs: Sequence[tuple[Question, list[Hit]]]) -> list[Finding]:
     """The best sentence of each of the strongest sections, in the sections' order, no two alike."""
     strongest = sorted(
@@ -136,7 +143,8 @@ def _leading(pairs: Sequence[tuple[Question, list[Hit]]]) -> list[Finding]:
     for question, hits in strongest:
         fresh = [hit for hit in hits if not any(alike(hit.candidate, each.hit.candidate) for each in lead.values())]
         if fresh and len(lead) < _LEAD:
-            lead[question.heading] = Finding(fresh[0], question.heading, _tags(question))
+            plain = [hit for hit in fresh if not _SOMEBODYS_VIEW.search(hit.candidate.text)]
+            lead[question.heading] = Finding((plain or fresh)[0], question.heading, _tags(question))
     return [lead[question.heading] for question, _ in pairs if question.heading in lead]
 
 
