@@ -30,11 +30,9 @@ def measure(folder: Path, sizes: Sizes) -> list[Figure]:
         beside = f"{size / 1e6:.2f} MB for {content / 1e6:.2f} MB"
         name = f"disk / content after {runs} runs of 4 KB, {what}"
         figures.append(Figure(PROMISE, name, size / content, "x", beside, 1.5, "bytes"))
-        if what == "random words":
-            note = "the newest rows are rewritten at each fold"
-            figures.append(
-                Figure(PROMISE, "... the most after any run from the 100th on", most, "x", note, None, "bytes")
-            )
+        note = "the newest rows are rewritten at each fold"
+        name = f"... the most after any run from the 100th on, {what}"
+        figures.append(Figure(PROMISE, name, most, "x", note, None, "bytes"))
     figures.append(Figure(PROMISE, "an empty session", empty / 1000, "KB", "", None, "bytes"))
     return figures
 
