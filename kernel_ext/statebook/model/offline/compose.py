@@ -41,6 +41,10 @@ _ABILITIES = (
 )
 
 
+_TABLE = re.compile(r"[^|\n]*\n\n?(\|[^\n]*\|\n?)+")
+"""A line that says how much there is, then a Markdown table: it is shown as a table."""
+
+
 def shown(wish: Wish, result: ToolResult, *, alone: bool) -> str:
     """A tool's result as it is, in a form that Markdown leaves alone; passages as quotes with their marks."""
     if result.status != "ok":
@@ -51,7 +55,8 @@ def shown(wish: Wish, result: ToolResult, *, alone: bool) -> str:
     else:
         text = result.text.strip() or "(no output)"
         text = f"{text[:_LONGEST_SHOWN]}\n..." if len(text) > _LONGEST_SHOWN else text
-        body = text if "\n" not in text and not text.startswith(("#", "|")) else _fenced(text)
+        plain = "\n" not in text and not text.startswith(("#", "|"))
+        body = text if plain or _TABLE.fullmatch(text) else _fenced(text)
     return body if alone else f"`{wish.name}`:\n\n{body}"
 
 
