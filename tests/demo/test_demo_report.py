@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bs4 import BeautifulSoup
 from statebook.demo.report import pages
-from statebook.demo.report.compose import Report, Source, _body, _shortened
+from statebook.demo.report.compose import _body, _shortened
 from statebook.demo.report.making import Making
+from statebook.demo.report.value import Report, Source
 
 TIDES = Source(1, "S3.2", "Tides", "tides.md", "lines 3-5", "Spring tides are higher.\nThey follow the moon. Few know.")
 GATES = Source(2, "S1.1", "Gates <b>", "gates.html", "", "The gates close <script>alert(1)</script> in winter.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -12,37 +12,10 @@ from statebook.magic.connect import Records, connect
 from statebook.ui.markdown import cited_marks
 
 from . import pages
-from .making import Making, how_made
+from .making import how_made
+from .value import Report, Source
 
 _TEXT_BEFORE = "## "
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A cited passage: its number in the report, and where it stands."""
-
-    number: int
-    mark: str
-    title: str
-    path: str
-    place: str
-    passage: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Everything that stands in a report; ``text`` is the answer's Markdown with its marks, ``folder`` the sources'."""
-
-    title: str
-    text: str
-    sources: tuple[Source, ...]
-    folder: str
-    making: Making
-
-    @property
-    def numbers(self) -> Mapping[str, int]:
-        """Mark -> number."""
-        return {source.mark: source.number for source in self.sources}
 
 
 def write_report(answer: str, title: str, *, name: str = "report", records: Records | None = None) -> str:

@@ -12,7 +12,7 @@ from statebook.ui.escape import clip, code, one_line, visible
 from statebook.ui.markdown import markdown_html, replace_citations
 
 if TYPE_CHECKING:
-    from .compose import Report, Source
+    from .value import Report, Source
 
 _QUOTE = 900
 """Most characters of a quoted passage."""

@@ -16,7 +16,7 @@ _WORD = re.compile(r"[^\W\d_][^\W\d_'’-]*")
 _SHORTEST, _LONGEST = 4, 24
 _COHESION = 0.12
 """Share of its rarer word's occurrences that a phrase must have, to be one and not two words that met."""
-_EVERYWHERE = 0.5
+_EVERYWHERE = 0.6
 """Share of the documents above which a phrase tells nothing about them."""
 _PER_DOCUMENT = 3
 _FEW, _MANY = 3, 50
@@ -26,7 +26,7 @@ _NO_TOPIC_LISTED = (
     "examples extra fast files finally find following found full fully general give given goes good great help "
     "high important include included includes including instead issue issues know large last latest left less "
     "little long longer look main make makes making makefile many minimal most multiple must need needed needs "
-    "never next note november number often optional order part particular parts people please possible project "
+    "never next nobody note november number often optional order part particular parts people please possible project "
     "projects provide provided provides python quite readme really recent required requires same section several "
     "short similar simple simply single small some specific standard start still support supported supports take "
     "taken takes thank thanks string strings object objects value values function functions class classes method "
