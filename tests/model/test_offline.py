@@ -324,18 +324,19 @@ def readmes():
 def test_real_documents_answer_and_abstain(readmes, make_library, make_talk):
     library = make_library(readmes)
     questions = [
-        ("What does certifi provide?", "Root Certificates"),
-        ("What is hypothesis?", "property-based testing"),
-        ("Which package manager installs Python packages?", "install"),
-        ("What does ipykernel provide?", "IPython kernel"),
-        ("What does pexpect do?", "child application"),
-        ("What does traitlets enforce?", "type"),
-        ("What does pyarrow provide?", "Arrow"),
-        ("How does papermill know which parameters are defaults?", "`parameters` cell"),
-        ("What does nbclient execute?", "notebook"),
-        ("What is Send2Trash?", "sends files to the Trash"),
+        ("certifi", "What does certifi provide?", "Root Certificates"),
+        ("hypothesis", "What is hypothesis?", "property-based testing"),
+        ("pip", "Which package manager installs Python packages?", "install"),
+        ("ipykernel", "What does ipykernel provide?", "IPython kernel"),
+        ("pexpect", "What does pexpect do?", "child application"),
+        ("traitlets", "What does traitlets enforce?", "type"),
+        ("pyarrow", "What does pyarrow provide?", "Arrow"),
+        ("papermill", "How does papermill know which parameters are defaults?", "`parameters` cell"),
+        ("nbclient", "What does nbclient execute?", "notebook"),
+        ("Send2Trash", "What is Send2Trash?", "sends files to the Trash"),
     ]
-    asked = [(question, part) for question, part in questions if any(part in text for _, text in readmes.values())]
+    # what is installed differs from machine to machine: a question counts where its package's own words are there
+    asked = [(question, part) for name, question, part in questions if part in readmes.get(f"{name}.md", ("", ""))[1]]
     right = 0
     for question, part in asked:
         answer = make_talk(library).ask(question)
