@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import get_args
 
+import pandas as pd
 import pytest
-from statebook.protocol.journal.events import RunEnded, RunPaused, ToolFinished
+from statebook.protocol.journal.events import PauseReason, RunEnded, RunPaused, ToolFinished
 from statebook.protocol.messages import ToolResult
 from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 from statebook.ui.lines import amount, duration, footer
+from statebook.ui.listing import listing
 from statebook.ui.render import LARGEST_FIGURE, LIVE, run_html
+from statebook.ui.sheet import Sheet
 from statebook.ui.steps import ARGUMENTS
 from statebook.ui.text import run_text
 from ui_samples import (
@@ -183,6 +187,13 @@ def test_limits_pause_calmly(reason):
     assert "20 of 20" in run_text(run)
 
 
+@pytest.mark.parametrize("reason", get_args(PauseReason))
+def test_every_pause_says_what_it_waits_for_and_how_to_go_on(reason):
+    text = run_text(Journal().model("so far").add(RunPaused(reason, "more is known")).run())
+    assert re.search(r"r3 (waits|has reached)", text)
+    assert "%agent resume r3" in text
+
+
 def test_footers():
     run = done()
     run.worked = 12.3
@@ -251,3 +262,13 @@ def test_a_picture_that_can_carry_a_script_or_is_huge_is_not_drawn():
         "big": ArtifactData(b"\x89PNG" + bytes(LARGEST_FIGURE), "image/png"),
     }
     assert "<img" not in run_html(drawing("svg", "big"), None, kept.get)
+
+
+def test_lists_and_sheets_keep_prices_and_markup_as_text():
+    sheet = soup_of(Sheet("From $5 to $10", (("<b>", "$5 <script>x</script>"),))._repr_html_())
+    assert "$5 <script>x</script>" in sheet.get_text()
+    assert not sheet.find("script")
+    assert all(node.parent.name == "span" for node in sheet.find_all(string=re.compile(r"\$")))
+    table = soup_of(listing(pd.DataFrame({"text": ["$5 and $10", "<script>x</script>"]}))._repr_html_()).table
+    assert "mathjax_ignore" in table["class"]
+    assert not table.find("script")

@@ -173,6 +173,13 @@ def test_a_terminal_grows_with_the_answer():
     assert text.rstrip().endswith("60.0K in (50.8K cached) / 1.6K out · 9 steps")
 
 
+def test_a_verbose_terminal_does_not_break_the_answer_apart():
+    entries = research().add(RunEnded("done")).entries
+    text = stream_to_terminal(Run.fold(entries[:1]), entries[1:], verbose=True)
+    assert "Agent runtimes lose work in **three** places, and the sources agree on two of them." in text
+    assert "\nr3.2 search_sources query=" in text
+
+
 def test_a_terminal_without_streaming_prints_once():
     entries = research().add(RunEnded("done")).entries
     text = stream_to_terminal(Run.fold(entries[:1]), entries[1:], stream=False)

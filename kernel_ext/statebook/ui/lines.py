@@ -38,6 +38,7 @@ DECISIONS: dict[Choice, str] = {
 _PAUSES: dict[PauseReason, str] = {
     "approval": "waits for your decision",
     "in_doubt": "waits: a call may or may not have happened",
+    "tool": "waits for a tool that is not here",
     "steps": "has reached its limit of steps",
     "tokens": "has reached its limit of tokens",
     "seconds": "has reached its limit of time",

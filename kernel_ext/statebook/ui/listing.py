@@ -37,7 +37,8 @@ def _class() -> Any:
         def _repr_html_(self) -> str:
             if self.empty:
                 return "<p><i>nothing yet</i></p>"
-            with pd.option_context("display.max_colwidth", None):
+            # prices between dollar signs are no mathematics
+            with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
                 table = self.to_html(index=False, justify="left", border=0, max_rows=200)
             left = 'style="text-align:left;vertical-align:top"'
             return table.replace("<td>", f"<td {left}>").replace("<th>", f"<th {left}>")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
+
+from .escape import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,12 @@ class Sheet:
     def _repr_html_(self) -> str:
         """IPython's hook: the same as an HTML table, every text escaped."""
         rows = "".join(
-            f'<tr><td style="text-align:left;vertical-align:top;white-space:nowrap"><b>{html.escape(label)}</b></td>'
-            f'<td style="text-align:left;white-space:pre-wrap">{html.escape(text)}</td></tr>'
+            f'<tr><td style="text-align:left;vertical-align:top;white-space:nowrap"><b>{words(label)}</b></td>'
+            f'<td style="text-align:left;white-space:pre-wrap">{words(text)}</td></tr>'
             for label, text in self.rows
         )
-        title = f"<p><b>{html.escape(self.title)}</b></p>" if self.title else ""
-        hint = f'<p style="opacity:.7">{html.escape(self.hint)}</p>' if self.hint else ""
+        title = f"<p><b>{words(self.title)}</b></p>" if self.title else ""
+        hint = f'<p style="opacity:.7">{words(self.hint)}</p>' if self.hint else ""
         return f"{title}<table><tbody>{rows}</tbody></table>{hint}" if rows else f"{title}{hint}"
 
 

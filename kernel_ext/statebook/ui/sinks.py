@@ -59,10 +59,14 @@ def bundle(run: Run, passages: Passages | None, pictures: Pictures | None = None
 
 
 class StepLog:
-    """Prints one line per finished step, as soon as it is on disk; steps of an earlier kernel are marked so."""
+    """Prints one line per finished step, as soon as it is on disk; steps that were done before are marked so.
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    ``models=False`` leaves out the model's own steps.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, models: bool = True) -> None:
         self._write = write
+        self._models = models
         self._printed: set[int] = set()
         self._born = datetime.now(UTC)
         self._first = True
@@ -70,7 +74,7 @@ class StepLog:
     def update(self, run: Run) -> None:
         """Print the steps that finished since the last update."""
         for model in run.models:
-            if model_finished(model):
+            if self._models and model_finished(model):
                 self._line(model.step, model_line(run, model), model.started)
             for call in model.calls:
                 if call.result is not None:
@@ -204,8 +208,7 @@ class TerminalSink:
         self._write = write
         self._verbose = verbose
         self._stream = stream
-        self._log = StepLog(write)
-        self._calls: set[int] = set()
+        self._log = StepLog(self._on_a_line, models=verbose)
         self._model = -1
         self._said = ""
 
@@ -232,15 +235,12 @@ class TerminalSink:
             self._write("\n" + "\n\n".join(part for part in rest if part) + "\n")
 
     def _steps(self, run: Run) -> None:
-        if self._verbose:
-            self._break()
+        if self._verbose or self._stream:
             self._log.update(run)
-        elif self._stream:
-            for call in run.calls:
-                if call.result is not None and call.step not in self._calls:
-                    self._calls.add(call.step)
-                    self._break()
-                    self._write(f"{call_line(run, call)}\n")
+
+    def _on_a_line(self, line: str) -> None:
+        self._break()
+        self._write(line)
 
     def _break(self) -> None:
         if self._said and not self._said.endswith("\n"):
