@@ -106,11 +106,15 @@ def test_open_and_new_change_the_session(cell, use, tmp_path):
     [
         ("%agent lst", "UnknownName: No %agent command named 'lst'. Did you mean 'list'?"),
         ("%agent show r9", "UsageError: There is no run r9."),
+        ("%agent log r9", "UsageError: There is no run r9."),
+        ("%agent list cheese", "UsageError: %agent does not take 'cheese' here. `%agent --help`"),
+        ("%agent context {{1/0}}", "PromptError: {{1/0}} failed: ZeroDivisionError"),
         ("%agent show cheese", "UsageError: 'cheese' is not a run."),
         ("%agent resume", "UsageError: No run waits"),
         ("%agent memory forget M9", "UsageError: M9 is not remembered."),
         ("%agent memory add", "UsageError: There is no fact to keep."),
         ("%agent tools alow python", "UnknownName: No verdict named 'alow'. Did you mean 'allow'?"),
+        ("%agent tools deny pyton", "UnknownName: No tool named 'pyton'. Did you mean 'python'?"),
         ("%agent sources nowhere", "UsageError: There is no "),
         ("%agent sql", "UsageError: There is no query."),
         ("%agent sql DELETE FROM meta", "UsageError: Only one SELECT at a time."),
@@ -133,10 +137,25 @@ def test_errors_are_one_line_and_the_session_goes_on(cell, use, code, told):
     assert "Still here." in cell("%%agent\nHi")[1]
 
 
+def test_context_shows_the_prompt_as_a_cell_would_send_it(cell, use):
+    use(say("Done."))
+    cell("fact = 'Cheese is aged.'; n = 41")
+    shown = dict(cell("%agent context What follows from @fact and {{n + 1}}?")[0].rows)["user"]
+    assert "Cheese is aged." in shown
+    assert "and 42?" in shown
+
+
+def test_what_was_done_before_is_marked_when_a_run_goes_on(cell, use):
+    use(call("recall", {}), call("list_files", {}), say("Done."))
+    assert "(recorded)" not in cell("%%agent --max-steps 2\nHi")[1]
+    lines = [line for line in cell("%agent resume")[1].splitlines() if line.startswith("r1.")]
+    assert [line.endswith("(recorded)") for line in lines] == [True, False]
+
+
 def test_config_holds_from_the_next_cell(cell, use):
     session = use(call("recall", {}), say("Done."))
     cell("%config Statebook.max_steps = 1")
-    assert "RunPaused: r1 is paused: 1 steps done, the limit is 1" in cell("%%agent\nHi")[1]
+    assert "RunPaused: r1 is paused: 1 step done, the limit is 1" in cell("%%agent\nHi")[1]
     cell("%config Statebook.max_steps = 50")
     assert session.run(1).status == "paused"
     assert "Done." in cell("%agent resume r1 --max-steps 9")[1]

@@ -11,7 +11,7 @@ from statebook.context.history import text_of
 from statebook.errors import UsageError
 from statebook.ids import checkpoint_name, run_name
 from statebook.protocol.approvals import Rule
-from statebook.protocol.calls import AgentCall
+from statebook.protocol.calls import AgentCall, Attachment
 from statebook.protocol.journal.runs import Run
 from statebook.session.identity import Notebook
 from statebook.session.memory import add_memory, forget_memory
@@ -48,6 +48,10 @@ class Host(Protocol):
 
     def notebook(self, cell: str = "") -> Notebook:
         """The notebook this kernel belongs to."""
+        ...
+
+    def complete(self, text: str, session: Session) -> tuple[str, tuple[Attachment, ...]]:
+        """The prompt of a text, and what it hands over. Raises PromptError."""
         ...
 
     def settings(self) -> Settings:
@@ -105,7 +109,7 @@ class Commands:
 
     def do_log(self, flags: Flags) -> pd.DataFrame:
         """Events of a run, or the newest ones; oldest first."""
-        where = f"WHERE run = {parse_run(flags.run)}" if flags.run else ""
+        where = f"WHERE run = {self._host.session().run(parse_run(flags.run)).number}" if flags.run else ""
         return self._listed(
             f"SELECT * FROM (SELECT seq, time, branch, 'r' || run AS run, step, kind, left(body, 160) AS body"
             f" FROM events {where} ORDER BY seq DESC LIMIT {int(flags.n)}) ORDER BY seq"
@@ -135,7 +139,8 @@ class Commands:
     def do_context(self, flags: Flags) -> Sheet:
         """What the model would be sent."""
         session = self._host.session()
-        window = session.preview(AgentCall(" ".join(flags.prompt)))
+        prompt, attachments = self._host.complete(" ".join(flags.prompt), session)
+        window = session.preview(AgentCall(prompt, attachments=attachments))
         request = window.request
         rows = [("system", request.system.strip()), ("tools", ", ".join(tool.name for tool in request.tools))]
         rows += [(message.role, text_of(message)) for message in request.messages]
@@ -166,6 +171,8 @@ class Commands:
         session = self._host.session()
         if flags.rule:
             rule: Rule = parse_rule(" ".join(flags.rule))
+            if not set(rule.tool) & set("*?["):
+                session.toolset.select([rule.tool])  # a misspelt "deny" must not look like one that holds
             session.permissions.set(rule)
             return Sheet(f"From now on: {show_rule(rule)}.", hint="A later rule counts over an earlier one.")
         policy = session.permissions.policy()

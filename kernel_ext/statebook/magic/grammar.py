@@ -33,8 +33,9 @@ class Parser(argparse.ArgumentParser):
         if unknown and unknown[1].startswith("-"):
             raise UnknownName(f"flag of {self.prog}", unknown[1].split("=")[0], self.flags())
         if unknown:
+            below = "The prompt goes below; " if self.prog.startswith("%%") else ""
             raise UsageError(
-                f"{self.prog} does not take {unknown[1]!r} here.", f"The prompt goes below; `{self.prog} --help`."
+                f"{self.prog} does not take {unknown[1]!r} here.", f"{below}`{self.prog} --help` shows what it takes."
             )
         raise UsageError(f"{self.prog}: {message}.", f"`{self.prog} --help` shows how.")
 

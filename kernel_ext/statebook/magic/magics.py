@@ -20,7 +20,7 @@ from .bridge import Bridge
 from .grammar import HelpAsked, parse_cell_line, parse_line
 
 if TYPE_CHECKING:
-    from statebook.protocol.calls import AgentCall, Limits
+    from statebook.protocol.calls import AgentCall, Attachment, Limits
     from statebook.run.seams import Asker, Sink
     from statebook.session.identity import Notebook
     from statebook.session.registry import Registry
@@ -166,10 +166,9 @@ class Statebook(Configurable):
         """The frozen call of a cell. Raises PromptError, UsageError."""
         from statebook.protocol.calls import AgentCall
 
-        from .prompt import complete
         from .surroundings import cell_id
 
-        prompt, attachments = complete(cell, self._evaluate, self.namespace.variables(), session.toolset.workspace)
+        prompt, attachments = self.complete(cell, session)
         return AgentCall(
             prompt=prompt,
             source=cell,
@@ -185,6 +184,12 @@ class Statebook(Configurable):
         )
 
     # -- what the parts need of each other -----------------------------------------------------------------------
+
+    def complete(self, text: str, session: Session) -> tuple[str, tuple[Attachment, ...]]:
+        """The prompt of a text, and what it hands over. Raises PromptError."""
+        from .prompt import complete
+
+        return complete(text, self._evaluate, self.namespace.variables(), session.toolset.workspace)
 
     def session(self, cell: str = "") -> Session:
         """The current session, opened on first use. Raises StoreError subclasses."""

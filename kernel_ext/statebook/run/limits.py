@@ -16,7 +16,7 @@ def reached(run: Run, *, ahead: int = 0) -> RunPaused | None:
     limits, spent = run.limits, run.allowance
     steps, tokens, seconds = run.steps - spent.steps, run.usage.total - spent.tokens, run.worked - spent.seconds
     if limits.steps is not None and steps >= limits.steps:
-        return RunPaused("steps", f"{steps} steps done, the limit is {limits.steps}")
+        return RunPaused("steps", f"{steps} step{'s' * (steps != 1)} done, the limit is {limits.steps}")
     if limits.tokens is not None and tokens + ahead > limits.tokens:
         detail = f"{tokens} tokens used and about {ahead} to send, the limit is {limits.tokens}"
         return RunPaused("tokens", detail)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from statebook.config import Settings
 from statebook.context.window import Window
-from statebook.errors import RunFailed, RunPaused, StoreDamaged, UsageError
+from statebook.errors import RunFailed, RunPaused, StoreDamaged, StoreError, UsageError
 from statebook.ids import run_name
 from statebook.model.base import Model
 from statebook.model.registry import default_name, resolve
@@ -250,7 +250,8 @@ class Session:
             raise
         finally:
             self._active = 0
-        remember(self.store, self.notebook)
+        with suppress(StoreError):  # only what a copy would be known by; the answer is on disk
+            remember(self.store, self.notebook)
         close(sink, run)
         return _answered(run)
 
