@@ -101,6 +101,20 @@ def test_open_and_new_change_the_session(cell, use, tmp_path):
         _ = statebook.connect().cheese
 
 
+def test_a_session_is_the_same_by_another_spelling_of_its_path(cell, use, tmp_path):
+    import statebook
+
+    session = use(say("Here."), say("And here."))
+    cell("%%agent\nHi")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    for path in ("sub/../book", "link/book"):
+        assert "runs      1 done" in text(cell(f"%agent open {path}")[0])
+        assert len(statebook.connect(path).runs) == 1
+    cell("%%agent\nHi again")
+    assert len(session.store.run_numbers()) == 2
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

@@ -179,12 +179,13 @@ def test_a_notebook():
             "outputs": [{"output_type": "stream", "text": ["result \x1b[1m42\x1b[0m"]}],
         },
         {"cell_type": "code", "source": "%%agent\nask", "outputs": [{"data": {"text/plain": "an answer"}}]},
+        {"cell_type": "code", "source": "x = 1\n%agent memory", "outputs": [{"data": {"text/plain": "an answer"}}]},
         {"cell_type": "markdown", "source": "## Later\nEnd \ud800."},
         {"cell_type": "code", "source": "1/0", "outputs": [{"output_type": "error", "evalue": "division by zero"}, 7]},
     ]
     data = json.dumps({"nbformat": 4, "cells": [*cells, "junk"]})
     passages = _passages("a.ipynb", data)
-    assert [passage.place for passage in passages] == ["cells 1-3", "cells 4-5 · Later"]
+    assert [passage.place for passage in passages] == ["cells 1-4", "cells 5-6 · Later"]
     assert passages[0].title == "Study"
     assert "result 42" in passages[0].text
     assert "an answer" not in passages[0].text

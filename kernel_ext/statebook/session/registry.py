@@ -41,7 +41,7 @@ class Registry:
 
     def open(self, notebook: Notebook, settings: Settings) -> Session:
         """Open a notebook's session and make it current. Raises StoreError subclasses; the current one stays then."""
-        session = self._open.get(notebook.store)
+        session = self.holding(notebook.store)
         if session is None:
             notices = [claim(notebook)]
             store = Store(notebook.store)
@@ -51,7 +51,7 @@ class Registry:
             except BaseException:
                 store.close()
                 raise
-            self._open[notebook.store] = session
+            self._open[notebook.store.resolve()] = session
             for notice in [*notices, *_left_open(session)]:
                 if notice:
                     self._tell(notice)
@@ -60,7 +60,7 @@ class Registry:
 
     def holding(self, store: Path) -> Session | None:
         """The open session of a store, current or not: the file can't be opened a second time."""
-        return self._open.get(store)
+        return self._open.get(store.resolve())  # by whichever link or spelling: one file, one session
 
     def close(self) -> None:
         """Close every session; the next use opens anew."""

@@ -13,11 +13,11 @@ from .extracted import Composer, Extracted, Section, clean, heading_path, headin
 
 _OUTPUT_CAP = 1_500  # characters of text outputs that one cell gives
 _HASHES = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
-_AGENT = re.compile(r"\s*%%(?:agent|statebook)\b")
+_AGENT = re.compile(r"^[ \t]*%{1,2}(?:agent|statebook)\b", re.MULTILINE)
 
 
 def extract_notebook(data: bytes, name: str) -> Extracted:
-    """Each cell's source and capped text outputs. Answers of ``%%agent`` cells are left out: they are no sources."""
+    """Each cell's source and capped text outputs. What ``%%agent`` and ``%agent`` told is left out: it is no source."""
     try:
         notebook = json.loads(data)
         cells = _cells(notebook)
@@ -38,7 +38,7 @@ def extract_notebook(data: bytes, name: str) -> Extracted:
             open_heading(headings, len(heading[1]), heading_text(heading[2]))
             sections.append((list(headings), []))
         pieces = [source]
-        if cell.get("cell_type") == "code" and not _AGENT.match(source):
+        if cell.get("cell_type") == "code" and not _AGENT.search(source):
             pieces.append(clean(_outputs(cell)).strip())
         sections[-1][1].extend(composer.add(piece) for piece in pieces if piece)
     title = title or PurePath(name).stem
