@@ -55,6 +55,16 @@ def test_a_renamed_notebook_takes_its_session_along(tmp_path, write_notebook, ke
     assert not store_path(old).exists()
 
 
+def test_a_notebook_renamed_under_its_kernel_takes_its_session_along(tmp_path, write_notebook, kernel):
+    old = write_notebook(tmp_path / "old.ipynb", OWN, OTHER)
+    used(kernel, old)
+    old.rename(tmp_path / "new.ipynb")
+    kernel(old)[0].close()  # this kernel knows only the old name
+    session, told = kernel(tmp_path / "new.ipynb")
+    assert told == ["old.ipynb was renamed to new.ipynb; its session came with it."]
+    assert facts(session) == ["kept"]
+
+
 def test_a_copied_notebook_starts_empty_and_is_told_of_the_other(tmp_path, write_notebook, kernel):
     old = write_notebook(tmp_path / "old.ipynb", OWN, OTHER)
     used(kernel, old)

@@ -44,8 +44,9 @@ def _is_common(source: str) -> bool:
 
 def remember(store: Store, notebook: Notebook) -> None:
     """Keep in the store which notebook it belongs to, where that has changed; the file is a whole one afterwards."""
-    cells = json.dumps(fingerprint(notebook.path))
-    known = {"notebook": str(notebook.path), "cells": cells, "place": str(store.path)}
+    known = {"notebook": str(notebook.path), "place": str(store.path)}
+    if cells := fingerprint(notebook.path):  # none: renamed under this kernel, perhaps; what it was known by stays
+        known["cells"] = json.dumps(cells)
     if any(store.get_meta(key) != value for key, value in known.items()):
         store.set_meta(**known)
         store.fold()
