@@ -173,7 +173,7 @@ def test_an_empty_file_is_refused(path, open_store):
 # -- places that can't be written --------------------------------------------------------------------------------
 
 TRY = """
-import duckdb, os, pandas, pathlib, sys
+import duckdb, os, pandas, pathlib, sys, uuid  # DuckDB imports uuid when it is needed: the other user may not
 from statebook.errors import StatebookError
 from statebook.store.store import Store
 from statebook.store import journal, verify, views, projection

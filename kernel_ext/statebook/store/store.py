@@ -160,7 +160,7 @@ class Store:
         """Runs of the current lineage that an unchanged cell made: (number, cell id), oldest first."""
         condition, values = self.journal.on_lineage()
         rows = self.database.rows(
-            "SELECT run, body->>'$.cell_id' FROM journal WHERE kind = 'run_started' AND body->>'$.key' = ?"
+            "SELECT run, body->>'$.cell_id' FROM journal WHERE kind = 'run_started' AND (body->>'$.key') = ?"
             f" AND {condition} ORDER BY seq",
             [key, *values],
         )

@@ -102,7 +102,7 @@ VIEWS: dict[str, str] = {
         UNION ALL
         SELECT e.seq, e.time, e.branch, e.on_head, e.run, 'assistant',
                coalesce(array_to_string(list_transform(
-                   list_filter((e.body->'$.message.parts')::JSON[], lambda p: p->>'$.type' = 'Text'),
+                   list_filter((e.body->'$.message.parts')::JSON[], lambda p: (p->>'$.type') = 'Text'),
                    lambda p: p->>'$.text'), ''), '')
         FROM events e WHERE e.kind = 'model_answered'
         UNION ALL
@@ -116,7 +116,7 @@ VIEWS: dict[str, str] = {
         FROM events e
         WHERE e.kind = 'memory_kept' AND e.on_head AND NOT EXISTS (
             SELECT 1 FROM events f WHERE f.kind = 'memory_forgotten' AND f.on_head AND f.seq > e.seq
-            AND f.body->>'$.memory' = e.body->>'$.memory')
+            AND (f.body->>'$.memory') = (e.body->>'$.memory'))
     """,
     "checkpoints": """
         SELECT (e.body->>'$.checkpoint')::INTEGER AS checkpoint, nullif((e.body->>'$.parent')::INTEGER, 0) AS parent,
@@ -153,7 +153,8 @@ VIEWS: dict[str, str] = {
             SELECT run, q->>'$.document' AS document, q->>'$.ordinal' AS ordinal, min(step) AS step
             FROM (SELECT run, step, unnest((body->'$.passages')::JSON[]) AS q FROM journal WHERE kind = 'tool_finished')
             GROUP BY ALL
-        ) shown ON shown.run = c.run AND shown.document = c.p->>'$.document' AND shown.ordinal = c.p->>'$.ordinal'
+        ) shown ON shown.run = c.run AND shown.document = (c.p->>'$.document')
+            AND shown.ordinal = (c.p->>'$.ordinal')
     """,
 }
 """SQL of each view by name, in order of their dependencies."""
