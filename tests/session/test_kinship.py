@@ -134,3 +134,37 @@ def test_a_second_session_of_a_notebook_is_no_copy(tmp_path, write_notebook, ker
     assert again.open(other, Settings()).store.session_id == ident
     again.close()
     assert told == []
+
+
+STRANGE = "%%agent\nWhat is known about the war of 1812?"
+
+
+def test_a_reused_name_does_not_get_another_notebooks_session(tmp_path, write_notebook, kernel):
+    untitled = write_notebook(tmp_path / "Untitled.ipynb", OWN, OTHER)
+    ident = used(kernel, untitled)
+    untitled.rename(tmp_path / "cheese.ipynb")
+    write_notebook(untitled, STRANGE, "other = compute_something_else(12)")
+    session, told = kernel(untitled)
+    assert len(told) == 1
+    assert told[0].startswith("The earlier session of Untitled.ipynb belongs to cheese.ipynb and went there;")
+    assert facts(session) == []
+    found, told = kernel(tmp_path / "cheese.ipynb")
+    assert (told, facts(found), found.store.session_id) == ([], ["kept"], ident)
+
+
+def test_a_session_that_knows_no_cell_of_its_notebook_is_kept_and_explained(tmp_path, write_notebook, kernel):
+    notebook = write_notebook(tmp_path / "n.ipynb", OWN, OTHER)
+    used(kernel, notebook)
+    notebook.unlink()
+    write_notebook(notebook, STRANGE)
+    session, told = kernel(notebook)
+    assert "None of this notebook's cells is known to n.statebook.duckdb" in told[0]
+    assert facts(session) == ["kept"]
+
+
+def test_a_notebook_whose_cells_were_all_edited_is_the_same_notebook(tmp_path, write_notebook, kernel):
+    notebook = write_notebook(tmp_path / "n.ipynb", OWN)
+    used(kernel, notebook)
+    write_notebook(notebook, (OWN[0], STRANGE))
+    session, told = kernel(notebook)
+    assert (told, facts(session)) == ([], ["kept"])

@@ -134,6 +134,9 @@ class Commands:
             run = session.run(number)
             if run.status in _UNANSWERED:
                 return run
+        elsewhere = session.open_runs()  # on other branches
+        if elsewhere:
+            return elsewhere[-1]
         raise UsageError("No run waits: every run on this branch has its answer.", "`%agent list` shows them.")
 
     def do_context(self, flags: Flags) -> Sheet:
@@ -170,6 +173,7 @@ class Commands:
         """The tools with what the policy says of them, or a new rule."""
         session = self._host.session()
         if flags.rule:
+            session.check_free()  # what the agent runs must not change what it may do
             rule: Rule = parse_rule(" ".join(flags.rule))
             if not set(rule.tool) & set("*?["):
                 session.toolset.select([rule.tool])  # a misspelt "deny" must not look like one that holds

@@ -2,7 +2,8 @@
 
 A notebook is known by its cells: the pairs of cell id and source, of cells that can be its own (long enough, and more
 than imports, settings and comments, which unrelated notebooks share). The store keeps them. Half of them found again in
-another notebook means kin: a rename when the old file is gone, else a copy.
+another notebook means kin: a rename when the old file is gone, else a copy. A notebook of which the store of its name
+knows no cell at all is a stranger (``Untitled.ipynb`` was renamed, and a new one made): the store goes after its own.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
+from statebook.config import store_path
 from statebook.errors import StoreError
 from statebook.ids import new_session_id
 from statebook.protocol.journal.events import NotebookMoved
@@ -30,12 +33,20 @@ _COMMON = re.compile(r"\s*(import\s|from\s+\S+\s+import\s|#|%|!|$)")
 _MOST = 20
 """Stores in a folder that are looked into for kin."""
 
+_NOTEBOOKS = 200
+"""Notebooks in a folder that are looked into for the one a store belongs to."""
+
 
 def fingerprint(notebook: Path) -> list[str]:
     """What a notebook is known by: one short hash per cell of its own."""
     cells = [(cell, source.strip()) for cell, source in cells_of(notebook)]
     own = [f"{cell}\n{source}" for cell, source in cells if len(source) >= _OWN and not _is_common(source)]
     return sorted({hashlib.blake2b(text.encode(), digest_size=6).hexdigest() for text in own})
+
+
+def _ids(notebook: Path) -> list[str]:
+    """The ids of a notebook's code cells: an edited cell keeps its id."""
+    return sorted({cell for cell, _ in cells_of(notebook) if cell})
 
 
 def _is_common(source: str) -> bool:
@@ -45,6 +56,8 @@ def _is_common(source: str) -> bool:
 def remember(store: Store, notebook: Notebook) -> None:
     """Keep in the store which notebook it belongs to, where that has changed; the file is a whole one afterwards."""
     known = {"notebook": str(notebook.path), "place": str(store.path)}
+    if ids := _ids(notebook.path):
+        known["ids"] = json.dumps(ids)
     if cells := fingerprint(notebook.path):  # none: renamed under this kernel, perhaps; what it was known by stays
         known["cells"] = json.dumps(cells)
     if any(store.get_meta(key) != value for key, value in known.items()):
@@ -58,8 +71,10 @@ def claim(notebook: Notebook) -> str:
     Returns what a person should know, or "". Files are moved only when the old notebook is gone and nobody holds its
     store.
     """
-    if notebook.store.exists() or not notebook.path.exists():
+    if not notebook.path.exists():
         return ""
+    if notebook.store.exists():
+        return _send_home(notebook)
     kin = _kin(notebook)
     gone = [(path, old) for path, old in kin if not old.exists()]
     if len(gone) == 1:
@@ -73,6 +88,59 @@ def claim(notebook: Notebook) -> str:
             f" To go on with that session instead: %agent open {path.name}"
         )
     return ""
+
+
+def _send_home(notebook: Notebook) -> str:
+    """Where the store of this name knows no cell of this notebook, move it to the notebook whose cells it knows."""
+    known = _known(notebook.store)
+    mine = set(fingerprint(notebook.path))
+    if known is None or not mine or not known.cells or known.cells & mine or known.ids & set(_ids(notebook.path)):
+        return ""
+    for other in sorted(notebook.path.parent.glob("*.ipynb"))[:_NOTEBOOKS]:
+        theirs = set(fingerprint(other)) if other != notebook.path else set()
+        if len(theirs & known.cells) * 2 >= len(known.cells) and not store_path(other).exists():
+            move(notebook.store, store_path(other))
+            _moved(store_path(other), known.notebook, other)
+            return (
+                f"The earlier session of {notebook.path.name} belongs to {other.name} and went there;"
+                " this notebook starts an empty one."
+            )
+    return (
+        f"None of this notebook's cells is known to {notebook.store.name}. If that is another notebook's session,"
+        " start one of your own: %agent new"
+    )
+
+
+def _moved(path: Path, old: str, new: Path) -> None:
+    """Tell a store that was moved where it is now, so that it is not taken for a copy."""
+    store = Store(path)
+    try:
+        store.set_meta(notebook=str(new), place=str(path))
+        store.commit([(Place(), NotebookMoved(old, str(new), "rename"))])
+    finally:
+        store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a store knows of its notebook: where it was, its own cells' hashes, its cells' ids."""
+
+    notebook: str
+    cells: frozenset[str]
+    ids: frozenset[str]
+
+
+def _known(path: Path) -> _Known | None:
+    """None for a store that is held, damaged or foreign: not ours to judge."""
+    try:
+        store = Store(path, read_only=True, patience=0.0)
+    except StoreError:
+        return None
+    try:
+        cells, ids = (frozenset(json.loads(store.get_meta(key) or "[]")) for key in ("cells", "ids"))
+        return _Known(store.get_meta("notebook"), cells, ids)
+    finally:
+        store.close()
 
 
 def settle(store: Store, notebook: Notebook, *, told: bool = False) -> str:
@@ -114,16 +182,10 @@ def _kin(notebook: Notebook) -> list[tuple[Path, Path]]:
     mine = set(fingerprint(notebook.path))
     found = []
     for path in sorted(notebook.store.parent.glob("*.statebook.duckdb"))[:_MOST]:
-        try:
-            store = Store(path, read_only=True)
-        except StoreError:
-            continue  # held, damaged or foreign: not ours to judge
-        try:
-            theirs, old = store.get_meta("cells"), store.get_meta("notebook")
-        finally:
-            store.close()
-        shared = mine & set(json.loads(theirs or "[]"))
-        smaller = min(len(mine), len(json.loads(theirs or "[]")))
-        if old and Path(old) != notebook.path and shared and len(shared) * 2 >= smaller:
-            found.append((path, Path(old)))
+        known = _known(path)
+        if known is None or not known.notebook or Path(known.notebook) == notebook.path:
+            continue
+        shared = mine & known.cells
+        if shared and len(shared) * 2 >= min(len(mine), len(known.cells)):
+            found.append((path, Path(known.notebook)))
     return found

@@ -69,7 +69,7 @@ class Session:
         ``fresh``: a new run. Raises UsageError (another run is active, unknown names), RunFailed, RunPaused,
         asyncio.CancelledError (stopped; recorded).
         """
-        self._check_free()
+        self.check_free()
         if not call.prompt.strip():
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
         model = self.model(call.model)
@@ -92,7 +92,7 @@ class Session:
 
     async def resume(self, number: int, limits: Limits, sink: Sink, asker: Asker, model: str = "") -> Run:
         """Go on with a run that has no answer yet. UsageError when it has one, or there is no such run."""
-        self._check_free()
+        self.check_free()
         run = self.run(number)
         if run.status in _FINISHED:
             raise UsageError(f"{run_name(number)} has its answer.", f"`%agent show {run_name(number)}` draws it again.")
@@ -151,13 +151,14 @@ class Session:
             return ArtifactData(self.store.artifacts.get(digest), found.media_type, found.name) if found else None
         return None
 
-    # -- inside --------------------------------------------------------------------------------------------------
-
-    def _check_free(self) -> None:
+    def check_free(self) -> None:
+        """UsageError while a run is active: one at a time, and its rules stay as they were when it began."""
         if self._active:
             raise UsageError(
                 f"{run_name(self._active)} is still running in this session.", "Wait for it, or stop it first."
             )
+
+    # -- inside --------------------------------------------------------------------------------------------------
 
     def _recorded(self, call: AgentCall, model: Model) -> Run | None:
         runs = self.store.runs_with_key(key_of(call, model.name))

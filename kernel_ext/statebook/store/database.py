@@ -39,16 +39,17 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "storage_compatibility_version": "v1.5.0",  # every DuckDB we stand on reads what any of them wrote
 }
 
-_PATIENCE = 0.6
+PATIENCE = 0.6
 """Seconds to wait for a reader that holds the file for one query."""
 
 
 class Database:
     """The open file. All methods may be called from any thread; errors are StoreError subclasses."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, patience: float = PATIENCE) -> None:
         self.path = path
         self.read_only = read_only
+        self._patience = patience
         self.lock = threading.RLock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connect()
@@ -56,7 +57,7 @@ class Database:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 connection = duckdb.connect(str(self.path), read_only=self.read_only, config=_CONFIG)

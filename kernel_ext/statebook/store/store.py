@@ -14,7 +14,7 @@ from statebook.protocol.journal.runs import Run
 from statebook.protocol.tools import ArtifactData
 
 from .artifacts import Artifacts
-from .database import Database
+from .database import PATIENCE, Database
 from .documents import Documents
 from .journal import Journal, Place
 from .projection import Projection
@@ -33,8 +33,8 @@ _READS = frozenset({"SELECT", "EXPLAIN", "RELATION"})
 class Store:
     """One ``NAME.statebook.duckdb``, held by this process until `close`."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open or create the file.
+    def __init__(self, path: Path, *, read_only: bool = False, patience: float = PATIENCE) -> None:
+        """Open or create the file, waiting ``patience`` seconds for another process that holds it.
 
         Raises SessionLocked, StoreTooNew, StoreDamaged, StoreReadOnly, StoreFull.
         """
@@ -44,7 +44,7 @@ class Store:
             raise StoreReadOnly(f"There is no folder {path.parent}.", "Make it first, or choose another place.")
         self.path = path
         self._session = ""
-        self.database = Database(path, read_only=read_only)
+        self.database = Database(path, read_only=read_only, patience=patience)
         try:
             prepare(self.database)
             self.artifacts = Artifacts(self.database)
