@@ -25,7 +25,7 @@ def _load(name: str) -> Any:
 lab = _load("lab")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a running playwright holds this thread's event loop: other folders need theirs
 def browser() -> Iterator[Any]:
     executable = lab.chromium()
     if executable is None:
