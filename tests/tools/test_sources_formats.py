@@ -189,10 +189,79 @@ def test_a_notebook():
     assert passages[0].title == "Study"
     assert "result 42" in passages[0].text
     assert "an answer" not in passages[0].text
+    assert "ask" not in passages[0].text
+    assert "x = 1" in passages[0].text
     assert "End  ." in passages[1].text
     assert "division by zero" in passages[1].text
     old = {"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": ["x"], "outputs": []}]}]}
     assert _passages("b.ipynb", json.dumps(old))[0].text == "x"
+
+
+ANSWER = (
+    "Repeating a tool call after a crash is not safe. [1] Authors of durable-execution guides argue that repeating "
+    "a tool call is safe, because tools are idempotent. [2]\n\nSources\n[1] The tool call in doubt (a.md)"
+)
+PRINTED = ANSWER.partition("\n\nSources")[0].replace("[1]", "[S1.2]").replace("[2]", "[S3.7]")
+
+
+def _after_an_answer(source: str, output: dict, asked: str = "%%agent res <<\nIs it secure to repeat it?") -> str:
+    told = {"output_type": "display_data", "data": {"text/html": "<p>", "text/plain": ANSWER}}
+    cells = [
+        {"cell_type": "code", "source": "y = 1", "outputs": []},
+        {"cell_type": "code", "source": asked, "outputs": [told]},
+        {"cell_type": "code", "source": source, "outputs": [output]},
+    ]
+    (passage,) = _passages("a.ipynb", json.dumps({"nbformat": 4, "cells": cells}))
+    assert "Is it secure" not in passage.text
+    assert passage.place == "cells 1-3"
+    return passage.text
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"output_type": "stream", "text": PRINTED},
+        {"output_type": "stream", "text": PRINTED[:60]},
+        {"output_type": "stream", "text": "It told: " + PRINTED[30:130] + " and so on"},
+        {"output_type": "stream", "text": PRINTED.replace(" ", "\n").splitlines(keepends=True)},
+        {"output_type": "execute_result", "data": {"text/plain": repr(PRINTED + "\n\nMore.")}},
+        {"output_type": "display_data", "data": {"text/markdown": f"> **{PRINTED}**", "text/plain": "<Markdown>"}},
+    ],
+)
+@pytest.mark.parametrize("asked", ["%%agent\nIs it secure?", "\n%%time\n%%statebook --fresh\nIs it secure?"])
+def test_an_answer_printed_by_another_cell_is_no_source(output, asked):
+    text = _after_an_answer("print(res)", output, asked)
+    assert text.split() == ["y", "=", "1", "print(res)"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The mean is 0.91 over 5 folds.",
+        "is not safe",
+        "We measured it: repeating a tool call after a crash lost 3 of 50 writes, in each runtime that was tried.",
+    ],
+)
+def test_an_output_that_only_shares_words_with_an_answer_stays(said):
+    assert said in _after_an_answer("measure()", {"output_type": "stream", "text": said})
+
+
+def test_where_a_stretch_of_an_answer_begins_does_not_matter():
+    words = " ".join(f"w{index:03}" for index in range(60))
+    cells = [{"cell_type": "code", "source": "%%agent\nq", "outputs": [{"data": {"text/plain": words}}]}]
+    for start in range(60):
+        for length, kept in ((90, False), (70, True)):
+            shown = f"own text {words[start : start + length]} own text"
+            printed = {"cell_type": "code", "source": "p()", "outputs": [{"output_type": "stream", "text": shown}]}
+            (passage,) = _passages("a.ipynb", json.dumps({"nbformat": 4, "cells": [*cells, printed]}))
+            assert ("own text" in passage.text) == kept, (start, length)
+
+
+def test_what_a_line_of_agent_gave_is_left_out_and_its_code_stays():
+    listing = {"output_type": "execute_result", "data": {"text/plain": "run  branch"}}
+    assert _after_an_answer("runs = %agent list\nruns", listing).endswith("runs = %agent list\nruns")
+    text = _after_an_answer("print(1)\n%%agent\n", {"output_type": "stream", "text": "x"})
+    assert "print(1)" in text, "a cell that only mentions the magic is no question"
 
 
 @pytest.mark.parametrize("data", ["{", "[]", "3", '{"nbformat": 4}', '{"cells": 3}', "[" * 100_000])
