@@ -163,9 +163,42 @@ def test_a_link_is_no_data_file(call, tools, workspace, tmp_path):
         _refused(call, tools, query)
 
 
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs links")
+def test_a_pattern_reads_the_data_files_it_finds_beside_a_link(call, tools, workspace, tmp_path):
+    (workspace / "link.csv").symlink_to(tmp_path / "outside.csv")
+    (workspace / ".hidden").mkdir()
+    (workspace / ".hidden" / "h.csv").write_text("x,y\n100,1\n")
+    assert "| 16 |" in call(tools, "sql", query="SELECT sum(x) FROM '**/*.csv'").text
+    assert "| 4 |" in call(tools, "sql", query='SELECT sum(t.x) FROM cities, "*.csv" t WHERE n = 1').text
+    assert "| 12 |" in call(tools, "sql", query="SELECT sum(x) FROM read_csv('data/*.csv')").text
+    text = _refused(call, tools, "FROM read_csv('*.csv')")
+    assert text == (
+        "'*.csv' finds what the link 'link.csv' leads to: sql does not read that. "
+        "Write the list of files in its place: ['a.csv']."
+    )
+    assert "| 4 |" in call(tools, "sql", query="SELECT sum(x) FROM read_csv(['a.csv'])").text
+    (workspace / "up").symlink_to(tmp_path)
+    text = _refused(call, tools, "FROM glob('*/*.csv')")
+    assert "the link 'up' leads to" in text
+    assert "outside" not in text
+    assert "| 3 |" in call(tools, "sql", query="SELECT count(*) FROM cities WHERE '*.csv' SIMILAR TO '.*'").text
+
+
+def test_glob_tells_only_the_names_of_data_files(call, tools):
+    assert "b.csv" in call(tools, "sql", query="FROM glob('data/*')").text
+    for query in (
+        *("FROM glob('*')", "FROM glob('*.duckdb')", "FROM glob('.e*')", "FROM glob('../*')", "FROM glob('**')"),
+        *("FROM query('FROM gl' || 'ob(''*'')') WHERE '*' = '*'", "SELECT '*', (SELECT count(*) FROM glob('*'))"),
+        *("FROM read_text('*')", "FROM glob('.' || 'env')", "FROM glob('[.]env')"),
+    ):
+        text = _refused(call, tools, query)
+        assert "notes" not in text
+        assert "w.statebook" not in text
+
+
 def test_even_a_statement_that_slipped_through_could_not_write(workspace):
     """The second wall: the locked configuration refuses what the check of the statement would have refused."""
-    connection = Sql(workspace, dict)._connect("SELECT 'a.csv', 'data/*.csv'", {})
+    connection = Sql(workspace, dict)._connect("SELECT 'a.csv', 'data/*.csv'", {}, {})
     for query in (
         *("COPY (SELECT 1) TO 'out.csv'", "COPY (SELECT 1) TO 'data/new.csv'", "ATTACH 'w.statebook.duckdb'"),
         *("INSTALL httpfs", "LOAD httpfs", "SET enable_external_access = true", "SET allowed_paths = ['/etc/passwd']"),

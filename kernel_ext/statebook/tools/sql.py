@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from statebook.protocol.tools import ToolOutcome, ToolSpec
 
 from .base import Tool, ToolContext
 from .builtin import builtin_spec, check_arguments
+from .workspace.protected import why_protected
 from .workspace.text import shown
 from .workspace.walk import walk
 
@@ -22,7 +24,13 @@ if TYPE_CHECKING:
 
 Namespace = Callable[[], Mapping[str, object]]
 
-_FILES = re.compile(r"\.(?:csv|tsv|parquet|json|jsonl|ndjson)(?:\.gz|\.zst)?$", re.IGNORECASE)
+_FILES = re.compile(r"\.(csv|tsv|parquet|json|jsonl|ndjson)(?:\.gz|\.zst)?$", re.IGNORECASE)
+_READERS = {
+    **dict.fromkeys(("csv", "tsv"), "read_csv"),
+    **dict.fromkeys(("json", "jsonl", "ndjson"), "read_json"),
+    "parquet": "read_parquet",
+}
+_NAMED = 20  # files that an error names
 _MAX_FILES = 2_000
 _MEMORY = "2GB"
 _COUNTED = 100_000  # rows that are counted beyond those shown
@@ -87,8 +95,9 @@ class Sql:
         query, limit = checked["query"], checked["limit"]
         if _SHOW_TABLES.fullmatch(query):
             return ToolOutcome(await asyncio.to_thread(self._tables, frames))
-        connection = await asyncio.to_thread(self._connect, query, frames)
-        work = asyncio.create_task(asyncio.to_thread(_run, connection, query, limit))
+        refused: dict[str, ToolError] = {}
+        connection = await asyncio.to_thread(self._connect, query, frames, refused)
+        work = asyncio.create_task(asyncio.to_thread(_run, connection, query, limit, refused))
         try:
             return ToolOutcome(await asyncio.shield(work))
         except asyncio.CancelledError:
@@ -100,8 +109,8 @@ class Sql:
         finally:
             connection.close()
 
-    def _connect(self, query: str, frames: dict[str, Any]) -> DuckDBPyConnection:
-        """A locked database that holds what the query names."""
+    def _connect(self, query: str, frames: dict[str, Any], refused: dict[str, ToolError]) -> DuckDBPyConnection:
+        """A locked database that holds what the query names; ``refused`` gets the patterns it won't open, and why."""
         import duckdb
 
         if not query.strip():
@@ -113,9 +122,8 @@ class Sql:
             for name, frame in frames.items():
                 if name.casefold() in named:
                     _register(connection, name, frame)
-            paths = ", ".join(_quoted(path) for path in self._allowed(query))
             connection.execute(f"SET file_search_path = {_quoted(str(self._root))}")
-            connection.execute(f"SET allowed_paths = [{paths}]")
+            connection.execute(f"SET allowed_paths = {_list(self._allowed(connection, query, refused))}")
             for setting in _LOCKED:
                 connection.execute(setting)
         except duckdb.Error as error:
@@ -130,11 +138,12 @@ class Sql:
         listing = walk(self._root, lambda name: bool(_FILES.search(name)), max_files=_MAX_FILES)
         return list(listing.files)
 
-    def _allowed(self, query: str) -> list[str]:
-        """The paths DuckDB may open: data files (links are not among them), and patterns over the workspace.
+    def _allowed(self, connection: DuckDBPyConnection, query: str, refused: dict[str, ToolError]) -> list[str]:
+        """The paths DuckDB may open: data files (links are not among them), and patterns that find only such files.
 
-        A pattern alone opens nothing: each file it finds must be allowed too. The relative spelling of a path is
-        allowed only where the working directory has no other file of that name.
+        The relative spelling of a path is allowed only where the working directory has no other file of that name.
+        A pattern that finds anything else is refused, since ``glob()`` would tell the names: only ``FROM 'pattern'``
+        reads what it may of it, by a view of that name.
         """
         if not _STRING.search(query):
             return []
@@ -145,11 +154,30 @@ class Sql:
             allowed.append(str(file))
             if here == self._root or not (here / relative).exists():
                 allowed.append(relative)
-        for match in _STRING.finditer(query):
-            pattern = (match[1] or match[2] or "").replace("''", "'")
-            if re.search(r"[*?\[]", pattern) and ".." not in pattern and _inside(self._root, pattern):
+        known = {Path(path) for path in allowed}
+        for pattern in _patterns(self._root, query):
+            found = [Path(path) for (path,) in connection.execute("SELECT file FROM glob(?)", [pattern]).fetchall()]
+            readable = [path for path in found if path in known]
+            if len(readable) == len(found):
                 allowed.append(pattern)
+            else:
+                refused[pattern] = self._refusal(pattern, [path for path in found if path not in known], readable)
+                _view(connection, pattern, readable)
         return allowed
+
+    def _refusal(self, pattern: str, strays: list[Path], readable: list[Path]) -> ToolError:
+        """Why a pattern is not opened, by the first link it finds (a protected file is not named), and what to do."""
+        # the link itself is named, not what lies beyond it
+        steps = (step for path in strays for step in reversed([self._root / path, *(self._root / path).parents]))
+        inside = (step for step in steps if step.is_relative_to(self._root) and not why_protected(step))
+        link = next((step.relative_to(self._root).as_posix() for step in inside if step.is_symlink()), None)
+        what = f"what the link {shown(link)!r} leads to" if link else "files that are no data files of the workspace"
+        paths = [str((self._root / path).relative_to(self._root).as_posix()) for path in readable]
+        listed = _list(paths[:_NAMED])[:-1] + (", ...]" if len(paths) > _NAMED else "]")
+        hint = (
+            f"Write the list of files in its place: {shown(listed)}." if paths else "SHOW TABLES lists what there is."
+        )
+        return ToolError(f"{shown(pattern)!r} finds {what}: sql does not read that.", hint)
 
     def _tables(self, frames: dict[str, Any]) -> str:
         """What SHOW TABLES answers: DataFrames and data files."""
@@ -161,7 +189,26 @@ class Sql:
         return _markdown(["name", "kind", "rows", "columns"], rows[:_MAX_FILES], f"{len(rows):,} tables")
 
 
-def _run(connection: DuckDBPyConnection, query: str, limit: int) -> str:
+def _patterns(root: Path, query: str) -> list[str]:
+    """The strings and quoted names of a query that could be patterns over files of the root."""
+    texts = {(match[1] or match[2] or "").replace("''", "'") for match in _STRING.finditer(query)}
+    return [text for text in sorted(texts) if re.search(r"[*?\[]", text) and ".." not in text and _inside(root, text)]
+
+
+def _view(connection: DuckDBPyConnection, pattern: str, files: list[Path]) -> None:
+    """A view named as the pattern, over these files, read as the pattern's ending says."""
+    import duckdb
+
+    kind = _FILES.search(pattern)
+    if not kind or not files:
+        return
+    reader = _READERS[kind[1].lower()]
+    name = pattern.replace('"', '""')
+    with contextlib.suppress(duckdb.Error):  # a string that is no table's name here: the query tells if it is
+        connection.execute(f'CREATE TEMP VIEW "{name}" AS FROM {reader}({_list(map(str, files))})')
+
+
+def _run(connection: DuckDBPyConnection, query: str, limit: int, refused: dict[str, ToolError]) -> str:
     """The result as a Markdown table under a line that counts it."""
     import duckdb
 
@@ -173,7 +220,8 @@ def _run(connection: DuckDBPyConnection, query: str, limit: int) -> str:
         while total <= _COUNTED and (more := len(cursor.fetchmany(10_000))):
             total += more
     except duckdb.Error as error:
-        raise _tool_error(error) from None
+        name = re.search(r'Cannot access file "(.*?)" - ', str(error))
+        raise refused.get(name[1] if name else "") or _tool_error(error) from None
     if _EXPLAIN.match(query):
         return "\n".join(str(row[-1]) for row in rows)[:_TEXT_CAP]
     count = f"more than {_COUNTED:,}" if total > _COUNTED else f"{total:,}"
@@ -283,6 +331,10 @@ def _one_line(text: str) -> str:
 
 
 _ERROR = 500
+
+
+def _list(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(map(_quoted, texts)) + "]"
 
 
 def _quoted(text: str) -> str:
