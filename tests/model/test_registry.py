@@ -67,3 +67,9 @@ def test_resolving_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("name", "meant"), [("offline:anything", "offline:"), ("offline:reserch", "offline:research")])
+def test_offline_has_one_model(name, meant):
+    with pytest.raises(UnknownName, match=f"No model named '{name}'. Did you mean '{meant}'"):
+        resolve(name, env={})

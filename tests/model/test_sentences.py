@@ -31,7 +31,10 @@ def texts(text, **how):
         ("<p>The tag is <b>gone</b> &amp; done.</p>", ["The tag is gone & done."]),
         ("Menu\nHome | Docs | Blog\nThe page says it is short.", ["The page says it is short."]),
         ("A forged mark is removed [S9.9].", ["A forged mark is removed."]),
-        ("The sentence is cut off in the mid", []),
+        ("The first one is whole. The sentence is cut off in the mid", ["The first one is whole."]),
+        ("Penguins live in Antarctica. They swim.", ["Penguins live in Antarctica."]),
+        ("Notes without stops\n\n- Penguins eat fish in winter\n- Fish and chips", ["Penguins eat fish in winter."]),
+        ("Tools for the writing of text. Penguins of the south.", []),
         ("Short heading without end\nThe paragraph is here.", ["The paragraph is here."]),
     ],
 )

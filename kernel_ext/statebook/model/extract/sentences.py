@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .words import words
+from .words import STOP, words
 
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _TABLE = re.compile(r"^\s*\|.*\||^[^|]+\|[^|]+\||^\s*[+|][-=+|: ]+[+|]\s*$")
@@ -27,8 +28,18 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _VERB_FORM = re.compile(
-    r"(?<=\s)[a-z]{2,}(?:s|ed|en)\b|\b(?:kept|lost|made|sent|took|found|let|put|set|built|ran|went)\b"
+    r"(?<=\s)[a-z]{2,}(?:s|ed|en)\b"
+    r"|\b(?:kept|lost|made|sent|took|found|let|put|set|built|ran|went|ate|became|began|bought|broke|brought|came|chose"
+    r"|cost|cut|drew|drove|fell|felt|flew|fought|gave|got|grew|heard|held|hit|knew|laid|led|left|lent|lit|meant|met"
+    r"|paid|rang|read|rode|rose|said|sang|sank|saw|shot|slept|sold|spent|split|spoke|spread|stood|stole|struck|swam"
+    r"|taught|thought|threw|told|understood|won|wore|wrote)\b"
 )
+_PLAIN_VERB = re.compile(
+    r"\b(?:[a-z]{2,}s|people|men|women|children|fish|mice|geese|sheep|i|you|we|they|who|which|that)\s+"
+    r"(?:(?:also|always|never|not|often|only|sometimes|still|usually|[a-z]{3,}ly)\s+)*(?-i:(?P<verb>[a-z]{2,}))\b",
+    re.IGNORECASE,
+)
+"""A plural and a verb without an ending: ``Penguins live``, ``they often eat``."""
 _INLINE = (
     (re.compile(r"<!--.*?-->", re.DOTALL), " "),
     (re.compile(r"!\[[^\]]*\]\([^)]*\)|!\[[^\]]*\]\[[^\]]*\]"), " "),
@@ -52,7 +63,8 @@ _BOILERPLATE = re.compile(
     r"|released under|read more|full list of|open collective|https?://\S+\s*\.?$",
     re.IGNORECASE,
 )
-_SHORTEST, _LONGEST = 4, 70
+_SHORTEST, _LONGEST = 3, 70
+_SHORTEST_ITEM = 4
 _NARROW, _NARROWEST = 60, 40
 
 
@@ -74,16 +86,26 @@ class Sentence:
 
 @lru_cache(maxsize=2048)
 def sentences(text: str, *, opens: bool = True) -> tuple[Sentence, ...]:
-    """The whole sentences of a passage. ``opens`` is False where the passage may begin in mid-sentence."""
+    """The whole sentences of a passage. ``opens`` is False where the passage may begin in mid-sentence.
+
+    Notes without a single full stop have none; there a line with a verb counts as one.
+    """
+    blocks = _blocks(text)
+    return _sentences(blocks, opens=opens) or _sentences(blocks, opens=opens, notes=True)
+
+
+def _sentences(blocks: Sequence[_Block], *, opens: bool, notes: bool = False) -> tuple[Sentence, ...]:
     found: list[Sentence] = []
     heading = ""
-    for number, block in enumerate(_blocks(text)):
-        if block.heading:
+    for number, block in enumerate(blocks):
+        if block.marked or (block.heading and not notes):
             heading = clean(block.text)
             continue
         may_open_low = opens or number > 0
-        for place, piece in enumerate(_split(clean(block.text))):
-            whole = _whole(piece, item=block.item, may_open_low=may_open_low and place == 0)
+        pieces = _split(clean(block.text))
+        note = notes and len(pieces) == 1  # after a full stop, what has none was cut off
+        for place, piece in enumerate(pieces):
+            whole = _whole(piece, item=block.item or note, note=note, may_open_low=may_open_low and place == 0)
             if whole:
                 found.append(Sentence(whole, heading, number, place))
     return tuple(found)
@@ -110,6 +132,7 @@ class _Block:
     text: str
     item: bool = False
     heading: bool = False
+    marked: bool = False
 
 
 def _blocks(text: str) -> list[_Block]:
@@ -124,7 +147,9 @@ def _blocks(text: str) -> list[_Block]:
         if not line.strip() or _RULE.match(line):
             open_block = False
         elif head or _is_title(line, below, open_block=open_block):
-            blocks.append(_Block(head[1] if head else line.strip(), heading=True))
+            blocks.append(
+                _Block(head[1] if head else line.strip(), heading=True, marked=bool(head or _RULE.match(below)))
+            )
             open_block = False
         elif _LIST.match(line):
             blocks.append(_Block(_LIST.sub("", line), item=True))
@@ -200,7 +225,7 @@ def _split(text: str) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _whole(piece: str, *, item: bool, may_open_low: bool) -> str:
+def _whole(piece: str, *, item: bool, note: bool, may_open_low: bool) -> str:
     """The sentence, or "" where it is a fragment, a title, a label or the lead of a list."""
     count = len(words(piece))
     if not _SHORTEST <= count <= _LONGEST or piece.count('"') % 2 or piece.count("`") % 2:
@@ -209,8 +234,22 @@ def _whole(piece: str, *, item: bool, may_open_low: bool) -> str:
     if not (first.isupper() or first.isdigit() or (first.islower() and may_open_low) or piece.startswith("`")):
         return ""
     ended = bool(_END.search(piece)) and not piece.endswith(("...", "…"))
-    if item and not ended and piece[-1].isalnum() and _VERB.search(piece):
+    if (
+        item
+        and not ended
+        and count >= _SHORTEST_ITEM
+        and piece[-1].isalnum()
+        and (_VERB.search(piece) or (note and _has_plain_verb(piece)))
+    ):
         return f"{piece}."
-    has_verb = bool(_VERB.search(piece) or _VERB_FORM.search(piece))
     letters = sum(sign.isalpha() or sign.isspace() for sign in piece)
-    return piece if ended and has_verb and letters > 0.7 * len(piece) else ""
+    return piece if ended and _has_verb(piece) and letters > 0.7 * len(piece) else ""
+
+
+def _has_verb(piece: str) -> bool:
+    """Whether a text that ends like a sentence is one; a plural before a preposition is none."""
+    return bool(_VERB.search(piece) or _VERB_FORM.search(piece)) or _has_plain_verb(piece)
+
+
+def _has_plain_verb(piece: str) -> bool:
+    return any(match["verb"] not in STOP for match in _PLAIN_VERB.finditer(piece))

@@ -200,7 +200,8 @@ def titled(titles: Sequence[str], most: int) -> str:
     some = names[::step][:most]
     count = f"The {len(titles)} documents" if len(titles) > 1 else "The only document"
     listed = "; ".join(f"*{name}*" for name in some)
-    return f"{count} are about: {listed}." if len(some) == len(names) else f"{count} are about such things as {listed}."
+    verb = "are" if len(titles) > 1 else "is"
+    return f"{count} {verb} about{':' if len(some) == len(names) else ' such things as'} {listed}."
 
 
 def titled_name(title: str, path: str) -> str:

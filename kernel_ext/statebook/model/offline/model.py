@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 
+from statebook.errors import UnknownName
 from statebook.protocol.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
 from statebook.protocol.models import Completion, ModelEvent, ModelRequest, ReasoningDelta, StopReason, TextDelta, Usage
 
@@ -26,10 +27,8 @@ _WORDS_A_PIECE = re.compile(r"(?:\S+\s*){1,4}|\s+")
 class OfflineModel:
     """``offline:research``: plans by rules, calls the tools it is offered, quotes what it read. Costs no tokens."""
 
+    name = "offline:research"
     context_tokens = 1_000_000
-
-    def __init__(self, model: str = "research") -> None:
-        self.name = f"offline:{model}"
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """See `Model.stream`; the text comes in pieces of a few words."""
@@ -54,8 +53,10 @@ class OfflineModel:
 
 
 def create(model: str, *, env: Mapping[str, str], base_url: str = "") -> OfflineModel:  # noqa: ARG001 (the seam's form)
-    """The entry point of ``offline:``."""
-    return OfflineModel(model or "research")
+    """The entry point of ``offline:``. Raises UnknownName for any model but ``research``."""
+    if model not in {"", "research"}:
+        raise UnknownName("model", f"offline:{model}", ("offline:", "offline:research"), "It has no other models.")
+    return OfflineModel()
 
 
 def next_step(turn: Turn) -> Batch | str:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from statebook.model.extract.contradict import Dispute, disputes
 from statebook.model.extract.evidence import ENOUGH, Candidate, Evidence, Hit, alike, choose
+from statebook.model.extract.rows import rows as table_rows
 from statebook.model.extract.sections import Topic, sections, telling, told
 from statebook.model.extract.standing import standing
 from statebook.model.extract.themes import themes
@@ -118,12 +119,11 @@ def _by_titles(evidence: Evidence, opposed: tuple[Dispute, ...]) -> Outline:
 def _short_findings(task: Task, evidence: Evidence) -> list[Finding]:
     found: list[Finding] = []
     for question in task.questions:
-        hits = evidence.rank(question.asked, question.topic)
         if task.style == "survey":
             close = told(evidence, Topic(question.asked, question.topic))
             hits = choose(close, _SURVEYED, floor=0.0, near=0.3)
         else:
-            hits = choose(hits, 3)[: 3 if len(task.questions) == 1 else 2]
+            hits = _answering(task, question, evidence, evidence.rank(question.asked, question.topic))
         found += [Finding(hit, question.heading, _tags(question)) for hit in hits]
     return found
 
@@ -173,7 +173,7 @@ def _short(task: Task, evidence: Evidence) -> str:
     parts = []
     for question in task.questions:
         ranked = evidence.rank(question.asked, question.topic)
-        hits = choose(ranked, 3 if len(task.questions) == 1 else 2)
+        hits = _answering(task, question, evidence, ranked)
         close = max((hit.coverage for hit in hits), default=0.0)
         near = [hit for hit in hits if hit.score >= 0.6 * hits[0].score and hit.coverage >= 0.75 * close]
         said = [hit.candidate for hit in near]
@@ -182,6 +182,11 @@ def _short(task: Task, evidence: Evidence) -> str:
             text = f"**{question.text}**\n\n{text or 'The sources do not answer this.'}"
         parts.append(text)
     return "\n\n".join(parts)
+
+
+def _answering(task: Task, question: Question, evidence: Evidence, ranked: Sequence[Hit]) -> list[Hit]:
+    """The sentences that meet a question, else the rows of tables that do."""
+    return choose(ranked, 3 if len(task.questions) == 1 else 2) or table_rows(evidence, question.asked, question.topic)
 
 
 def _other_side(said: Sequence[Candidate], ranked: Sequence[Hit]) -> list[Candidate]:

@@ -229,9 +229,27 @@ def _keep(turn: Turn, lead: Sequence[Finding]) -> Generator[Batch, list[ToolResu
         for each in [finding.hit]
     ]
     results = yield Batch(tuple(wishes), "Keep the findings.")
-    kept = sum(result.status == "ok" for result in results)
-    notes = [compose.failed("remember", result) for result in results if result.status != "ok"][:1]
-    return [f"Kept {kept} {'finding' if kept == 1 else 'findings'} in memory.", *notes]
+    return [*_told_of_keeping([result.text for result in results if result.status == "ok"]), *_first_failure(results)]
+
+
+def _first_failure(results: Sequence[ToolResult]) -> list[str]:
+    return [compose.failed("remember", result) for result in results if result.status != "ok"][:1]
+
+
+def _told_of_keeping(answers: Sequence[str]) -> list[str]:
+    """What was added to memory, and what was in it already, by what the tool said of each."""
+    known = sum(text.startswith("Already kept") for text in answers)
+    kept = len(answers) - known
+    if kept:
+        also = f"; {known} {'was' if known == 1 else 'were'} there already" if known else ""
+        return [f"Kept {kept} {'finding' if kept == 1 else 'findings'} in memory{also}."]
+    if known:
+        return [
+            "Nothing new to keep: "
+            + ("the finding was" if known == 1 else f"all {known} findings were")
+            + " in memory already."
+        ]
+    return []
 
 
 def _save(turn: Turn, task: Task, text: str, evidence: Evidence) -> Generator[Batch, list[ToolResult], list[str]]:

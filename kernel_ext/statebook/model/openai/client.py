@@ -46,7 +46,7 @@ class OpenAIModel:
             answer = await self._open(request)
             try:
                 grown = Accumulator()
-                async for event in _events(answer, self._where.base_url):
+                async for event in _events(answer, self._where.name):
                     for delta in grown.feed(event):
                         yield delta
                     if grown.finished:
@@ -57,7 +57,7 @@ class OpenAIModel:
         except ModelError:
             raise
         except Exception as error:
-            told = errors.from_exception(error, self._where.base_url, self._model)
+            told = errors.from_exception(error, self._where.name, self._model)
             raise told from error
 
     async def _open(self, request: ModelRequest) -> AsyncStream[object]:

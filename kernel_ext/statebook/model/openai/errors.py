@@ -13,12 +13,14 @@ _OVERFLOW = re.compile(
 )
 _BUSY = re.compile(r"rate_limit|server_error|overloaded|unavailable|timeout|internal", re.IGNORECASE)
 _SECRET = re.compile(r"\b(sk|sess|key)-[\w*-]{6,}")
+_USER = re.compile(r"(?<=://)[^\s/@]*@")
+_QUERY = re.compile(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*")
 _OVERLOADED = 529
 _SERVER_FAULT = 500
 
 
 def from_exception(error: Exception, where: str, model: str) -> ModelError:
-    """What the SDK raised, told for people. ``where`` is the base URL."""
+    """What the SDK raised, told for people. ``where`` is the server's name, as it may be shown."""
     import openai
 
     if isinstance(error, openai.APIStatusError):
@@ -121,6 +123,6 @@ def _reason(error: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """One line, without a key that a server may have quoted back, cut to a readable length."""
-    line = _SECRET.sub("[key]", " ".join(text.split())).rstrip(". ")
+    """One line, without a key or a URL's password or query that may have been quoted, cut to a readable length."""
+    line = _QUERY.sub(r"\1", _USER.sub("", _SECRET.sub("[key]", " ".join(text.split())))).rstrip(". ")
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

@@ -16,10 +16,16 @@ _NO_KEY = "not-needed"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to ask and with which key ("" where none was found); the key never shows in a repr."""
+    """Where to ask and with which key ("" where none was found); a repr shows neither: URLs may hold passwords."""
 
-    base_url: str
+    base_url: str = field(repr=False)
     key: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The base URL as it may be shown and recorded: scheme, host, port and path, no user, password or query."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @property
     def local(self) -> bool:
@@ -39,7 +45,7 @@ class Endpoint:
         if self.local:
             return _NO_KEY
         raise ModelError(
-            f"No key for {self.base_url}.",
+            f"No key for {self.name}.",
             "Set OPENAI_API_KEY before Jupyter starts, or use `-m offline:`, which needs none.",
         )
 
@@ -52,6 +58,14 @@ def model_name(asked: str, env: Mapping[str, str]) -> str:
 def endpoint(base_url: str, env: Mapping[str, str]) -> Endpoint:
     """The base URL given, else ``OPENAI_BASE_URL``, else OpenAI's own; the key from ``OPENAI_API_KEY``."""
     url = base_url or env.get("OPENAI_BASE_URL") or OFFICIAL
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise ModelError(f"{url!r} is not a base URL.", "Give one like http://127.0.0.1:8000/v1.")
+    if not _well_formed(url):  # not quoted: what can't be taken apart may hold a password anywhere
+        raise ModelError("The base URL is not one.", "Give one like http://127.0.0.1:8000/v1.")
     return Endpoint(url.rstrip("/"), env.get("OPENAI_API_KEY", ""))
+
+
+def _well_formed(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
