@@ -5,10 +5,12 @@ import time
 
 import pytest
 import statebook
-from statebook.errors import RunPaused, UsageError
+from statebook.errors import RunPaused, StoreFull, UsageError
 from statebook.protocol.approvals import Answer, Rule
-from statebook.protocol.calls import Limits
+from statebook.protocol.calls import AgentCall, Limits
+from statebook.protocol.journal.events import ToolFinished
 from statebook.protocol.models import Usage
+from statebook.run.seams import Silent
 from statebook.testing import call, hang, say
 
 from .conftest import kinds, orphans
@@ -260,3 +262,25 @@ def test_one_run_at_a_time(session_of, go):
             await first
 
     go(both())
+
+
+def test_a_store_that_fails_leaves_no_output_that_says_running(session_of, go, monkeypatch):
+    session = session_of(call("look", {"word": "a"}), say("Seen."), check=False)
+    commit = session.store.commit
+
+    def full(events, **more):
+        if any(isinstance(event, ToolFinished) for _, event in events):
+            raise StoreFull("The disk is full.", "Free some space.")
+        return commit(events, **more)
+
+    class Last(Silent):
+        def close(self, run):
+            drawn.append((run.status, run.error))
+
+    drawn = []
+    monkeypatch.setattr(session.store, "commit", full)
+    with pytest.raises(StoreFull):
+        go(session.session.execute(AgentCall("Look"), Last(), Silent()))
+    assert drawn == [("failed", "The disk is full. Free some space.")]
+    monkeypatch.setattr(session.store, "commit", commit)
+    assert go(session.ask("Look")).answer == "Seen."

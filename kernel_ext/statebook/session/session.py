@@ -245,9 +245,10 @@ class Session:
             self._runs.pop(run.number, None)
             close(sink, run)
             raise
-        except BaseException:
+        except BaseException as error:
             # what could not be recorded must not be believed: read the run again from the file next time
             self._runs.pop(run.number, None)
+            close(sink, replace(run, status="failed", draft="", error=str(error)))  # not left drawn as running
             raise
         finally:
             self._active = 0
