@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from statebook.protocol.messages import File, Message, ToolCall
-from statebook.protocol.models import ModelRequest
 
 _PIECE = re.compile(r"[A-Za-z]{1,6}|\d{1,3}|[^\sA-Za-z\d]|\s{2,}")
 _PER_MESSAGE = 4
@@ -28,9 +27,3 @@ def estimate_message(message: Message) -> int:
         else:
             total += estimate(part.text)
     return total
-
-
-def estimate_request(request: ModelRequest) -> int:
-    """Tokens of everything that is sent."""
-    tools = sum(estimate(f"{tool.name} {tool.description} {tool.parameters}") for tool in request.tools)
-    return estimate(request.system) + tools + sum(estimate_message(message) for message in request.messages)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace as Flags
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ class Statebook(Configurable):
     @no_var_expand
     def run(self, line: str, cell: str | None = None) -> Any:
         """Ask the notebook's agent (%%agent), or look into its session and steer it (%agent)."""
-        try:
+        with _help_shown():
             if cell is not None:
                 flags = parse_cell_line(line)
                 return self.bridge.blocking(lambda: self._ask(flags, cell))
@@ -110,22 +111,16 @@ class Statebook(Configurable):
             if flags.command == "resume":
                 return self.bridge.blocking(lambda: self._resume(flags))
             return self.commands.do(flags)
-        except HelpAsked as asked:
-            print(asked.text)  # noqa: T201 - what a person asked for with --help
 
     async def run_awaited(self, line: str, cell: str) -> None:
         """%%agent inside an async cell."""
-        try:
+        with _help_shown():
             await self.bridge.awaited(self._ask(parse_cell_line(line), cell))
-        except HelpAsked as asked:
-            print(asked.text)  # noqa: T201 - what a person asked for with --help
 
     async def resume_awaited(self, line: str) -> None:
         """%agent resume inside an async cell."""
-        try:
+        with _help_shown():
             await self.bridge.awaited(self._resume(parse_line(line)))
-        except HelpAsked as asked:
-            print(asked.text)  # noqa: T201 - what a person asked for with --help
 
     # -- one cell ------------------------------------------------------------------------------------------------
 
@@ -235,6 +230,15 @@ def _limits(flags: Flags) -> Limits:
     from statebook.protocol.calls import Limits
 
     return Limits(flags.max_steps, flags.max_tokens, flags.timeout)
+
+
+@contextmanager
+def _help_shown() -> Iterator[None]:
+    """Show the help text that was asked for inside."""
+    try:
+        yield
+    except HelpAsked as asked:
+        print(asked.text)  # noqa: T201 - what a person asked for with --help
 
 
 def stopped(session: Session) -> RunInterrupted:

@@ -25,6 +25,7 @@ from statebook.protocol.journal.events import (
 )
 from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.protocol.messages import ToolResult
+from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ToolOutcome
 from statebook.tools.base import Tool, ToolContext
 
@@ -77,15 +78,19 @@ def finish(run: Run, env: Environment, call: CallRecord, outcome: ToolOutcome, s
     events: list[Event] = [ToolFinished(result, round(seconds, 4), passages)]
     if outcome.state:
         events.append(ToolStateSet(spec_name, outcome.state))
-    shown = {passage.mark: passage.reference() for passage in outcome.passages} | run.passages
     for draft in outcome.keep:
-        number = env.store.journal.next_memory()
-        passage = shown.get(draft.mark) or (env.find_passage(draft.mark) if draft.mark else None)
-        kept = passage.reference() if passage else None
-        events.append(MemoryKept(number, draft.text, "agent", draft.tags, kept))
+        rests_on = _passage(draft.mark, run, outcome, env) if draft.mark else None
+        events.append(MemoryKept(env.store.journal.next_memory(), draft.text, "agent", draft.tags, rests_on))
     events += [MemoryForgotten(number, "agent") for number in outcome.forget]
     events.append(env.store.journal.checkpoint("step", branch=run.branch))
     env.commit(run, [(call.step, event) for event in events], outcome.artifacts)
+
+
+def _passage(mark: str, run: Run, outcome: ToolOutcome, env: Environment) -> Passage | None:
+    """The passage of a mark: as the run's tools have shown it, else as the sources know it; without its text."""
+    shown = {passage.mark: passage for passage in outcome.passages} | run.passages
+    passage = shown.get(mark) or env.find_passage(mark)
+    return passage.reference() if passage else None
 
 
 async def _perform(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:

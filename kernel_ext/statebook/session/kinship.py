@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,16 +38,16 @@ _NOTEBOOKS = 200
 """Notebooks in a folder that are looked into for the one a store belongs to."""
 
 
-def fingerprint(notebook: Path) -> list[str]:
-    """What a notebook is known by: one short hash per cell of its own."""
-    cells = [(cell, source.strip()) for cell, source in cells_of(notebook)]
+def fingerprint(found: Sequence[tuple[str, str]]) -> list[str]:
+    """What a notebook is known by: one short hash per cell of its own, of its ``cells_of``."""
+    cells = [(cell, source.strip()) for cell, source in found]
     own = [f"{cell}\n{source}" for cell, source in cells if len(source) >= _OWN and not _is_common(source)]
     return sorted({hashlib.blake2b(text.encode(), digest_size=6).hexdigest() for text in own})
 
 
-def _ids(notebook: Path) -> list[str]:
+def _ids(found: Sequence[tuple[str, str]]) -> list[str]:
     """The ids of a notebook's code cells: an edited cell keeps its id."""
-    return sorted({cell for cell, _ in cells_of(notebook) if cell})
+    return sorted({cell for cell, _ in found if cell})
 
 
 def _is_common(source: str) -> bool:
@@ -56,9 +57,10 @@ def _is_common(source: str) -> bool:
 def remember(store: Store, notebook: Notebook) -> None:
     """Keep in the store which notebook it belongs to, where that has changed; the file is a whole one afterwards."""
     known = {"notebook": str(notebook.path), "place": str(store.path)}
-    if ids := _ids(notebook.path):
+    found = cells_of(notebook.path)
+    if ids := _ids(found):
         known["ids"] = json.dumps(ids)
-    if cells := fingerprint(notebook.path):  # none: renamed under this kernel, perhaps; what it was known by stays
+    if cells := fingerprint(found):  # none: renamed under this kernel, perhaps; what it was known by stays
         known["cells"] = json.dumps(cells)
     if any(store.get_meta(key) != value for key, value in known.items()):
         store.set_meta(**known)
@@ -93,11 +95,12 @@ def claim(notebook: Notebook) -> str:
 def _send_home(notebook: Notebook) -> str:
     """Where the store of this name knows no cell of this notebook, move it to the notebook whose cells it knows."""
     known = _known(notebook.store)
-    mine = set(fingerprint(notebook.path))
-    if known is None or not mine or not known.cells or known.cells & mine or known.ids & set(_ids(notebook.path)):
+    found = cells_of(notebook.path)
+    mine = set(fingerprint(found))
+    if known is None or not mine or not known.cells or known.cells & mine or known.ids & set(_ids(found)):
         return ""
     for other in sorted(notebook.path.parent.glob("*.ipynb"))[:_NOTEBOOKS]:
-        theirs = set(fingerprint(other)) if other != notebook.path else set()
+        theirs = set(fingerprint(cells_of(other))) if other != notebook.path else set()
         if len(theirs & known.cells) * 2 >= len(known.cells) and not store_path(other).exists():
             move(notebook.store, store_path(other))
             _moved(store_path(other), known.notebook, other)
@@ -179,7 +182,7 @@ def move(store: Path, target: Path) -> None:
 
 def _kin(notebook: Notebook) -> list[tuple[Path, Path]]:
     """(store, its notebook) of stores in the folder whose cells this notebook shares."""
-    mine = set(fingerprint(notebook.path))
+    mine = set(fingerprint(cells_of(notebook.path)))
     found = []
     for path in sorted(notebook.store.parent.glob("*.statebook.duckdb"))[:_MOST]:
         known = _known(path)

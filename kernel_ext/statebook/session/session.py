@@ -25,6 +25,7 @@ from statebook.run.environment import Environment, close
 from statebook.run.limits import merged
 from statebook.run.loop import drive, resume
 from statebook.run.seams import Asker, Silent, Sink
+from statebook.store.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
 
@@ -215,11 +216,8 @@ class Session:
         )
 
     def _unrecorded(self, call: AgentCall, model: Model) -> Run:
-        from datetime import UTC, datetime
-
         number = self.store.journal.next_run()
-        now = datetime.now(UTC).replace(tzinfo=None)
-        return Run(number, self.store.journal.current, now, self._started(call, model))
+        return Run(number, self.store.journal.current, utc_now(), self._started(call, model))
 
     def _default_limits(self) -> Limits:
         return Limits(self.settings.max_steps, self.settings.max_tokens, self.settings.timeout)

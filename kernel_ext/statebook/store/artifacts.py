@@ -11,14 +11,13 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from statebook.errors import StoreDamaged, StoreFull, StoreReadOnly
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.tools import ArtifactData
 
-from .database import Database
+from .database import Database, utc_now
 
 INSIDE = 256 * 1024
 """Bytes up to which an artifact lives in the DuckDB file."""
@@ -54,7 +53,6 @@ class Artifacts:
                 inside = len(artifact.data) <= INSIDE
                 if not inside:
                     self._write_object(key, artifact.data)
-                now = datetime.now(UTC).replace(tzinfo=None)
                 self._database.write(
                     "INSERT INTO artifact VALUES (?, ?, ?, ?, ?, ?)",
                     [
@@ -63,7 +61,7 @@ class Artifacts:
                         artifact.name,
                         len(artifact.data),
                         artifact.data if inside else None,
-                        now,
+                        utc_now(),
                     ],
                 )
         return digests

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from statebook.errors import StoreDamaged, UsageError
 from statebook.protocol.journal.codec import decode_event, encode_event
 from statebook.protocol.journal.events import BranchStarted, BranchSwitched, CheckpointMade, Entry, Event
 
-from .database import Database
+from .database import Database, utc_now
 
 _END = 2**62
 """A position after every entry."""
@@ -104,7 +104,7 @@ class Journal:
         with self._database.lock:
             self._fresh()
             line = self.current if branch is None else branch
-            now = datetime.now(UTC).replace(tzinfo=None)
+            now = utc_now()
             entries, values, digest = [], [], self._digest
             for seq, (place, event) in enumerate(events, start=self._last_seq + 1):
                 body = encode_event(event)
