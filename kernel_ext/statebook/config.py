@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +14,20 @@ class Settings:
     """How a session behaves where a cell does not say otherwise.
 
     ``model`` is "" for automatic: a configured provider, else ``offline:``. ``sources`` are folders or files the
-    agent may cite. ``max_steps``, ``max_tokens`` and ``timeout`` (seconds) bound each run; None is no cap.
+    agent may cite. ``max_steps``, ``max_tokens``, ``budget`` (US dollars) and ``timeout`` (seconds) bound each run;
+    None is no cap. ``replay`` says when a cell answers from the journal; ``state`` who keeps the conversation between
+    calls (``server`` is an opt-in for providers that can); ``base_url`` is "" for the provider's own.
     """
 
     model: str = ""
     sources: tuple[str, ...] = (".",)
     max_steps: int | None = 100
     max_tokens: int | None = None
+    budget: float | None = None
     timeout: float | None = None
+    replay: Literal["auto", "only", "off"] = "auto"
+    state: Literal["client", "server"] = "client"
+    base_url: str = ""
     store: str = ""
     notebook: str = ""
 

@@ -100,11 +100,25 @@ class StoreFull(StoreError):
 
 
 class ModelError(StatebookError):
-    """The model did not answer; ``retryable`` says whether asking again is safe and may help."""
+    """The model did not answer; ``retryable`` says whether asking again is safe and may help.
 
-    def __init__(self, message: str, hint: str = "", *, retryable: bool = False) -> None:
+    ``fault`` is one of `statebook.protocol.models.Fault`; ``wait`` is the seconds a server asked to wait before the
+    next try (None where it did not say).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        retryable: bool = False,
+        fault: str = "unknown",
+        wait: float | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
+        self.fault = fault
+        self.wait = wait
 
 
 class ToolError(StatebookError):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from figures import Figure, median
 from history import long_session
 from sizes import Sizes
-from statebook.magic.commands import Commands
+from statebook.magic.commands.table import Commands
 from statebook.store.store import Store
 
 PROMISE = "list"

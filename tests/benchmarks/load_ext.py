@@ -22,7 +22,7 @@ import time
 began = time.perf_counter()
 shell.run_line_magic("load_ext", "statebook")
 loaded = time.perf_counter()
-import statebook.session.session, statebook.session.registry, statebook.state.namespace, statebook.magic.commands
+import statebook.session.session, statebook.session.registry, statebook.state.namespace, statebook.magic.commands.table
 print((loaded - began) * 1000, (time.perf_counter() - loaded) * 1000)
 """
 

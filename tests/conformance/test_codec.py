@@ -6,7 +6,7 @@ import typing
 
 import pytest
 from statebook.protocol.approvals import Grant, Rule
-from statebook.protocol.calls import Attachment, Limits
+from statebook.protocol.calls import AnswerForm, Attachment, Limits
 from statebook.protocol.journal.codec import KINDS, canonical, decode_event, encode_event
 from statebook.protocol.journal.events import ModelAnswered, RunStarted, ToolFinished
 from statebook.protocol.messages import File, Message, Reasoning, Text, ToolCall, ToolResult
@@ -27,6 +27,7 @@ VALUES = {
     Usage: Usage(1, 2, 3, 4),
     Attachment: Attachment("n", ODD),
     Limits: Limits(1, None, 2.5),
+    AnswerForm: AnswerForm("json", "Name", {"type": "object"}),
     ToolCall: PARTS[2],
     ToolResult: PARTS[3],
     Grant: Grant("t", "a*", "once"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from statebook.errors import ModelError
-from statebook.model.base import Model
+from statebook.model.base import Model, ModelSetup
 from statebook.model.registry import resolve
 from statebook.protocol.messages import Message, Text, ToolCall, ToolResult, user
 from statebook.protocol.models import Completion, ModelEvent, ModelRequest, TextDelta
@@ -98,12 +98,12 @@ def case(request, server, wire) -> Case:
             "hang": [wire.stream(*_events(ANSWER)[:3], then="wait")],
             "fail": [wire.error(400, "No.")],
         }[kind]
-        return resolve("openai:gpt-test", base_url=server.url, env={})
+        return resolve("openai:gpt-test", ModelSetup({}, server.url))
 
     def offline(kind: str) -> Model:
         if kind == "fail":
             pytest.skip("nothing outside can fail")
-        return resolve("offline:", env={})
+        return resolve("offline:", ModelSetup({}))
 
     makers = {"scripted": scripted, "offline": offline, "openai": openai}
     return Case(request.param, makers[request.param], server.gone if request.param == "openai" else None)

@@ -2,7 +2,7 @@
 
 import pytest
 from statebook.errors import PromptError
-from statebook.magic.prompt import complete
+from statebook.magic.cell.prompt import complete
 
 NAMES = {
     "x": 41,

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
+from statebook.model.base import ModelSetup
 from statebook.model.offline import create
 from statebook.protocol.messages import Message, ToolResult, assistant, user
 from statebook.protocol.models import Completion, ModelRequest, TextDelta
@@ -164,7 +165,7 @@ class Talk:
 
     async def step(self) -> tuple[str, Completion]:
         text = ""
-        async for event in create("", env={}).stream(self.request()):
+        async for event in create("", ModelSetup({})).stream(self.request()):
             if isinstance(event, TextDelta):
                 text += event.text
             elif isinstance(event, Completion):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from statebook.model.base import ModelSetup
 from statebook.model.offline import create
 from statebook.protocol.messages import Message, ToolResult, user
 from statebook.protocol.models import Completion, ModelRequest, Usage
@@ -292,7 +293,7 @@ def test_no_prompt_breaks_it(talk, prompt):
 
 
 def test_it_costs_nothing_and_ids_differ_between_places():
-    model = create("", env={})
+    model = create("", ModelSetup({}))
     tools = ModelRequest("", (user("add(1, 1)"),))
 
     async def run(*messages):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import statebook
 from statebook.errors import UsageError
-from statebook.magic.commands import Commands
+from statebook.magic.commands.table import Commands
 from statebook.magic.grammar import parse_line
 from statebook.testing import ScriptedModel, TemporarySession, call, say
 

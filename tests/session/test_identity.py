@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from statebook.config import Settings
-from statebook.session.identity import Surroundings, cells_of, identify
+from statebook.session.notebook.identity import Surroundings, cells_of, identify
 
 CELL = "%%agent\nWhat do the sources say?"
 

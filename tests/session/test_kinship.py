@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 from statebook.config import Settings, store_path
-from statebook.session.identity import Notebook
 from statebook.session.memory import add_memory
+from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import Registry
 from statebook.session.toolset import Surfaces
 

@@ -12,9 +12,9 @@ from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 from statebook.ui.lines import amount, duration, footer
-from statebook.ui.listing import listing
 from statebook.ui.render import LARGEST_FIGURE, LIVE, run_html
-from statebook.ui.sheet import Sheet
+from statebook.ui.sheets.listing import listing
+from statebook.ui.sheets.sheet import Sheet
 from statebook.ui.steps import ARGUMENTS
 from statebook.ui.text import run_text
 from ui_samples import (

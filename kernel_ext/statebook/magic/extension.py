@@ -33,7 +33,7 @@ class Loaded:
         shell.input_transformers_post.append(self._await)
         atexit.register(self.magics.close)
         if owner:
-            from statebook.ui.sheet import note
+            from statebook.ui.sheets.sheet import note
 
             note(f"%%agent belongs to {owner} here; use %%statebook and %statebook instead.")
 

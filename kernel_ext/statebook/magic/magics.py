@@ -7,10 +7,10 @@ from argparse import Namespace as Flags
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.magic import no_var_expand
-from traitlets import Float, Integer, List, Unicode
+from traitlets import Enum, Float, Integer, List, Unicode
 from traitlets.config import Configurable
 
 from statebook.config import Settings
@@ -23,13 +23,13 @@ from .grammar import HelpAsked, parse_cell_line, parse_line
 if TYPE_CHECKING:
     from statebook.protocol.calls import AgentCall, Attachment, Limits
     from statebook.run.seams import Asker, Sink
-    from statebook.session.identity import Notebook
+    from statebook.session.notebook.identity import Notebook
     from statebook.session.registry import Registry
     from statebook.session.session import Session
     from statebook.state.namespace import Namespace
     from statebook.tools.base import Tool
 
-    from .commands import Commands
+    from .commands.table import Commands
 
 
 class Statebook(Configurable):
@@ -42,7 +42,11 @@ class Statebook(Configurable):
     sources = List(Unicode(), [], help="folders and files to cite; empty: the notebook's folder").tag(config=True)
     max_steps = Integer(100, allow_none=True, help="steps per run before it pauses").tag(config=True)
     max_tokens = Integer(None, allow_none=True, help="tokens per run before it pauses").tag(config=True)
+    budget = Float(None, allow_none=True, help="US dollars per run before it pauses").tag(config=True)
     timeout = Float(None, allow_none=True, help="seconds of work per run before it pauses").tag(config=True)
+    replay = Enum(["auto", "only", "off"], "auto", help="when a cell answers from the journal").tag(config=True)
+    state = Enum(["client", "server"], "client", help="who keeps the conversation between calls").tag(config=True)
+    base_url = Unicode("", help="the model's server; empty: the provider's own").tag(config=True)
 
     def __init__(self, shell: Any) -> None:
         super().__init__(parent=shell)
@@ -62,14 +66,14 @@ class Statebook(Configurable):
         """The sessions of this kernel."""
         from statebook.session.registry import Registry
         from statebook.session.toolset import Surfaces
-        from statebook.ui.sheet import note
+        from statebook.ui.sheets.sheet import note
 
         return Registry(Surfaces(self.namespace, self.namespace.variables, self._user_tools), tell=note)
 
     @cached_property
     def commands(self) -> Commands:
         """The %agent subcommands."""
-        from .commands import Commands
+        from .commands.table import Commands
 
         return Commands(self)
 
@@ -140,7 +144,7 @@ class Statebook(Configurable):
 
     async def _resume(self, flags: Flags) -> None:
         session = self.session()
-        number = self.commands.to_resume(flags).number
+        number = self.commands.to_resume(flags)
         sink = self._sink(session, verbose=flags.verbose)
         try:
             await session.resume(number, _limits(flags), sink, self._asker(), flags.model)
@@ -176,13 +180,15 @@ class Statebook(Configurable):
             fresh=flags.fresh,
             branch=flags.branch,
             label=flags.label,
+            replay=flags.replay or "",
+            base_url=flags.base_url,
         )
 
     # -- what the parts need of each other -----------------------------------------------------------------------
 
     def complete(self, text: str, session: Session) -> tuple[str, tuple[Attachment, ...]]:
         """The prompt of a text, and what it hands over. Raises PromptError."""
-        from .prompt import complete
+        from .cell.prompt import complete
 
         return complete(text, self._evaluate, self.namespace.variables(), session.toolset.workspace)
 
@@ -195,7 +201,7 @@ class Statebook(Configurable):
 
     def notebook(self, cell: str = "") -> Notebook:
         """The notebook this kernel belongs to, as far as it can be seen."""
-        from statebook.session.identity import identify
+        from statebook.session.notebook.identity import identify
 
         from .surroundings import look_around
 
@@ -209,7 +215,11 @@ class Statebook(Configurable):
             sources=tuple(self.sources) or base.sources,
             max_steps=self.max_steps,
             max_tokens=self.max_tokens,
+            budget=self.budget,
             timeout=self.timeout,
+            replay=cast("Any", self.replay),  # one of its Enum
+            state=cast("Any", self.state),
+            base_url=self.base_url,
             store=base.store,
             notebook=base.notebook,
         )
@@ -229,7 +239,7 @@ class Statebook(Configurable):
 def _limits(flags: Flags) -> Limits:
     from statebook.protocol.calls import Limits
 
-    return Limits(flags.max_steps, flags.max_tokens, flags.timeout)
+    return Limits(flags.max_steps, flags.max_tokens, flags.timeout, flags.budget)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the kernel can see of its notebook, gathered from IPython for `statebook.session.identity`."""
+"""What the kernel can see of its notebook, gathered from IPython for `statebook.session.notebook.identity`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from statebook.session.identity import Surroundings
+from statebook.session.notebook.identity import Surroundings
 
 
 def look_around(shell: Any, cell: str = "") -> Surroundings:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from statebook.errors import ModelError, UnknownName, UsageError
 
-from .base import Model
+from .base import Model, ModelSetup, Provider
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -17,11 +17,12 @@ GROUP = "statebook.models"
 OFFLINE = "offline:research"
 
 
-def resolve(name: str, *, base_url: str = "", env: Mapping[str, str] | None = None) -> Model:
+def resolve(name: str, setup: ModelSetup | None = None) -> Model:
     """The model that ``provider:model`` names, e.g. ``openai:gpt-5.5`` or ``offline:``.
 
-    Nothing is connected and no key is needed yet, so a recorded cell can replay without either. ``env`` stands in
-    for the environment. Raises UnknownName for a provider that is not installed, UsageError for a name of another form.
+    Nothing is connected and no key is needed yet, so a recorded cell can replay without either. ``setup`` is that of
+    this process where it is None. Raises UnknownName for a provider that is not installed, UsageError for a name of
+    another form.
     """
     provider, colon, model = name.strip().partition(":")
     known = _providers()
@@ -34,7 +35,7 @@ def resolve(name: str, *, base_url: str = "", env: Mapping[str, str] | None = No
         )
     if provider not in known:
         raise UnknownName("model provider", provider, known, "Models are named provider:model.")
-    return _create(known[provider], model, base_url=base_url, env=os.environ if env is None else env)
+    return _create(known[provider], model, setup or ModelSetup(os.environ))
 
 
 def default_name(env: Mapping[str, str] | None = None) -> tuple[str, str]:
@@ -59,14 +60,14 @@ def _providers() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _create(point: EntryPoint, model: str, *, base_url: str, env: Mapping[str, str]) -> Model:
+def _create(point: EntryPoint, model: str, setup: ModelSetup) -> Model:
     try:
-        factory = point.load()
+        factory = cast("Provider", point.load())
     except Exception as error:
         raise ModelError(
             f"The provider {point.name!r} can't be loaded: {error}.", f"It comes from {point.value}; reinstall it."
         ) from error
-    return cast("Model", factory(model, env=env, base_url=base_url))
+    return factory(model, setup)
 
 
 def _offer(word: str, known: Mapping[str, EntryPoint]) -> str:

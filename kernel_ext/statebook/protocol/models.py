@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+from .calls import AnswerForm
 from .messages import Message
 from .tools import ToolSpec
 
 StopReason = Literal["end", "tool_calls", "length", "refusal"]
 
+Fault = Literal[
+    "no_key",
+    "refused_key",
+    "forbidden",
+    "unknown_model",
+    "rate_limited",
+    "no_quota",
+    "overloaded",
+    "server_fault",
+    "timeout",
+    "unreachable",
+    "broken_off",
+    "truncated",
+    "not_a_stream",
+    "malformed",
+    "overflow",
+    "filtered",
+    "empty",
+    "refused_request",
+    "unknown",
+]
+"""Why a model call failed. ``broken_off`` is a connection that was reset, ``truncated`` a stream that ended cleanly
+without its terminal event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or more model calls. ``input`` includes ``cached``; ``output`` includes ``reasoning``."""
+    """Tokens of one or more model calls, as the server counted them.
+
+    ``input`` includes ``cached`` (read from the provider's prefix cache) and ``written`` (put into it); ``output``
+    includes ``reasoning``.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
     reasoning: int = 0
+    written: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -26,6 +57,7 @@ class Usage:
             self.cached + other.cached,
             self.output + other.output,
             self.reasoning + other.reasoning,
+            self.written + other.written,
         )
 
     @property
@@ -35,16 +67,52 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What model calls cost: the US dollars that are known, and how many calls have no known price."""
+
+    dollars: float = 0.0
+    unknown: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.dollars + other.dollars, self.unknown + other.unknown)
+
+    @property
+    def known(self) -> bool:
+        """Whether the dollars are all of it."""
+        return not self.unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A response that a server may still hold: what it covers need not be sent again.
+
+    ``response_id`` is the provider's id of it, ``covers`` the number of leading messages of the request that the
+    server knows by it (its own answer included), ``input_tokens`` what the server counted as sent for it.
+    """
+
+    response_id: str
+    covers: int
+    input_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """Everything a model is given for one call. ``cache_key`` and ``idempotency_key`` are hints a provider may use."""
+    """Everything a model is given for one call.
+
+    ``files`` holds the bytes of the messages' `File` parts by digest. ``answer`` is the form in which the final answer
+    is wanted. ``cache_key``, ``idempotency_key`` and ``anchor`` are hints a provider may use.
+    """
 
     system: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_output_tokens: int | None = None
     temperature: float | None = None
+    answer: AnswerForm = AnswerForm()
     cache_key: str = ""
     idempotency_key: str = ""
+    anchor: Anchor | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +131,24 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The terminal event of a stream: the whole assistant message. A stream without one has failed."""
+    """The terminal event of a stream: the whole assistant message. A stream without one has failed.
+
+    ``dollars`` is what the server itself says the call cost in US dollars; None where it does not say.
+    """
 
     message: Message
     usage: Usage
     stop: StopReason = "end"
     response_id: str = ""
+    dollars: float | None = None
 
 
-ModelEvent = TextDelta | ReasoningDelta | Completion
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What the server has counted for this call so far; kept also when the call then fails."""
+
+    usage: Usage
+    dollars: float | None = None
+
+
+ModelEvent = TextDelta | ReasoningDelta | Metered | Completion

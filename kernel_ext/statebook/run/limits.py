@@ -50,4 +50,5 @@ def merged(base: Limits, over: Limits) -> Limits:
         base.steps if over.steps is None else over.steps,
         base.tokens if over.tokens is None else over.tokens,
         base.seconds if over.seconds is None else over.seconds,
+        base.dollars if over.dollars is None else over.dollars,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from statebook.config import Settings, store_path
 from statebook.store.store import Store
 
-from .identity import Notebook
-from .kinship import claim, settle
+from .notebook.identity import Notebook
+from .notebook.kinship import claim, settle
 from .session import Session
 from .toolset import Surfaces
 

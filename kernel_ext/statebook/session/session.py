@@ -29,8 +29,8 @@ from statebook.store.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
 
-from .identity import Notebook, cells_of
-from .kinship import remember
+from .notebook.identity import Notebook, cells_of
+from .notebook.kinship import remember
 from .permissions import Permissions
 from .replay import Claims, key_of
 from .toolset import Surfaces, Toolset
@@ -195,7 +195,7 @@ class Session:
 
     def _start(self, call: AgentCall, model: Model) -> Run:
         number = self.store.journal.next_run()
-        entries = self.store.commit([(Place(number), self._started(call, model))])
+        entries = self.store.commit([(Place(number), self._started(call, model))], artifacts=call.artifacts)
         run = Run.fold(entries)
         self._runs[number] = run
         return run
@@ -213,6 +213,7 @@ class Session:
             tools=tuple(spec.name for spec in self.toolset.select(call.tools).specs()),
             temperature=call.temperature,
             label=call.label,
+            answer=call.answer,
         )
 
     def _unrecorded(self, call: AgentCall, model: Model) -> Run:
@@ -220,7 +221,8 @@ class Session:
         return Run(number, self.store.journal.current, utc_now(), self._started(call, model))
 
     def _default_limits(self) -> Limits:
-        return Limits(self.settings.max_steps, self.settings.max_tokens, self.settings.timeout)
+        settings = self.settings
+        return Limits(settings.max_steps, settings.max_tokens, settings.timeout, settings.budget)
 
     def _replay(self, run: Run, sink: Sink) -> Run:
         later = [number for number in self.store.run_numbers() if number > run.number]

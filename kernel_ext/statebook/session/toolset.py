@@ -17,7 +17,7 @@ from statebook.tools.sources.tools import Sources
 from statebook.tools.sql import Sql
 from statebook.tools.toolbox import Toolbox
 
-from .identity import Notebook
+from .notebook.identity import Notebook
 
 _RECALLED = 5
 """Memories that are handed over with a prompt at most."""

@@ -64,12 +64,20 @@ class ScriptedModel:
 
     A request after the last step, or one that does not meet its step's ``expect``, raises AssertionError; `verify`
     (or leaving ``with ScriptedModel(...) as model:``) raises it again, and for steps that were never asked for, so
-    that a run which swallows errors can't hide them. ``requests`` keeps what was asked.
+    that a run which swallows errors can't hide them. ``requests`` keeps what was asked. ``prices`` are US dollars for
+    a million input and output tokens; None is not known.
     """
 
-    def __init__(self, steps: Iterable[Step], name: str = "scripted:test", context_tokens: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        steps: Iterable[Step],
+        name: str = "scripted:test",
+        context_tokens: int = 1_000_000,
+        prices: tuple[float, float] | None = None,
+    ) -> None:
         self.name = name
         self.context_tokens = context_tokens
+        self.prices = prices
         self.requests: list[ModelRequest] = []
         self._steps = tuple(steps)
         self._problems: list[str] = []
@@ -97,6 +105,12 @@ class ScriptedModel:
             stop="tool_calls" if step.calls else "end",
             response_id=f"scripted_{number}",
         )
+
+    def price(self, usage: Usage) -> float | None:
+        """See `Model.price`."""
+        if self.prices is None:
+            return None
+        return (usage.input * self.prices[0] + usage.output * self.prices[1]) / 1_000_000
 
     def verify(self) -> None:
         """Raise AssertionError unless every step was asked for, and nothing else."""

@@ -17,7 +17,7 @@ from statebook.protocol.approvals import Answer, Question
 from statebook.protocol.calls import AgentCall, Limits
 from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Asker, Silent, Sink
-from statebook.session.identity import Notebook
+from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import Registry
 from statebook.session.session import Session
 from statebook.session.toolset import Surfaces
@@ -58,7 +58,7 @@ class TemporarySession:
         answers: Iterable[Answer] = (),
         variables: Mapping[str, object] | None = None,
         runner: CodeRunner | None = None,
-        limits: Limits = Limits(50),  # noqa: B008 - a frozen value
+        limits: Limits = Limits(50),
         notebook: str = "test.ipynb",
     ) -> None:
         self.model = model
@@ -89,7 +89,7 @@ class TemporarySession:
         call = AgentCall(prompt, **{"source": prompt, **fields})
         return await self.session.execute(call, self.sink, self._asker())
 
-    async def resume(self, run: int | Run, *, limits: Limits = Limits()) -> Run:  # noqa: B008 - a frozen value
+    async def resume(self, run: int | Run, *, limits: Limits = Limits()) -> Run:
         """``%agent resume`` for a run or its number; ``limits`` replace those it had, where they say something."""
         number = run if isinstance(run, int) else run.number
         return await self.session.resume(number, limits, self.sink, self._asker())

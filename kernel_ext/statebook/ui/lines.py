@@ -42,9 +42,15 @@ _PAUSES: dict[PauseReason, str] = {
     "steps": "has reached its limit of steps",
     "tokens": "has reached its limit of tokens",
     "seconds": "has reached its limit of time",
+    "dollars": "has reached its budget",
 }
 
-_STOPS = {"interrupt": "stopped by you", "kernel_died": "its kernel died", "timeout": "out of time"}
+_STOPS = {
+    "interrupt": "stopped by you",
+    "kernel_died": "its kernel died",
+    "timeout": "out of time",
+    "limit": "stopped at a limit",
+}
 _MINUTE = 60
 _THOUSAND = 1000
 

@@ -12,9 +12,10 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from statebook.errors import UnknownName
+from statebook.model.base import ModelSetup
 from statebook.protocol.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
 from statebook.protocol.models import Completion, ModelEvent, ModelRequest, ReasoningDelta, StopReason, TextDelta, Usage
 
@@ -51,8 +52,12 @@ class OfflineModel:
         stop: StopReason = "end" if isinstance(step, str) else "tool_calls"
         yield Completion(Message("assistant", tuple(parts)), Usage(), stop)
 
+    def price(self, usage: Usage) -> float:
+        """Nothing, ever."""
+        return 0.0
 
-def create(model: str, *, env: Mapping[str, str], base_url: str = "") -> OfflineModel:  # noqa: ARG001 (the seam's form)
+
+def create(model: str, setup: ModelSetup) -> OfflineModel:  # noqa: ARG001 (the seam's form)
     """The entry point of ``offline:``. Raises UnknownName for any model but ``research``."""
     if model not in {"", "research"}:
         raise UnknownName("model", f"offline:{model}", ("offline:", "offline:research"), "It has no other models.")

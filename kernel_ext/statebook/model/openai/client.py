@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from statebook.errors import ModelError
-from statebook.protocol.models import ModelEvent, ModelRequest
+from statebook.model.base import ModelSetup
+from statebook.protocol.models import ModelEvent, ModelRequest, Usage
 
 from . import errors, wire
 from .accumulate import Accumulator
@@ -60,6 +61,10 @@ class OpenAIModel:
             told = errors.from_exception(error, self._where.name, self._model)
             raise told from error
 
+    def price(self, usage: Usage) -> float | None:
+        """See `Model.price`."""
+        return None
+
     async def _open(self, request: ModelRequest) -> AsyncStream[object]:
         key = self._where.usable_key()
         openai = await asyncio.to_thread(importlib.import_module, "openai")  # half a second, off the loop, once
@@ -98,9 +103,9 @@ class OpenAIModel:
         return self._client[1]
 
 
-def create(model: str, *, env: Mapping[str, str], base_url: str = "") -> OpenAIModel:
+def create(model: str, setup: ModelSetup) -> OpenAIModel:
     """The entry point of ``openai:``. A missing key is an error only when a model is asked."""
-    return OpenAIModel(model_name(model, env), endpoint(base_url, env))
+    return OpenAIModel(model_name(model, setup.env), endpoint(setup.base_url, setup.env))
 
 
 def warm() -> threading.Thread:

@@ -16,14 +16,14 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from statebook.protocol.approvals import Choice, Grant, QuestionKind, Rule
-from statebook.protocol.calls import Attachment, Limits
+from statebook.protocol.calls import AnswerForm, Attachment, Limits
 from statebook.protocol.messages import Message, ToolCall, ToolResult
-from statebook.protocol.models import StopReason, Usage
+from statebook.protocol.models import Fault, StopReason, Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import Effect
 
 EndStatus = Literal["done", "failed", "interrupted"]
-PauseReason = Literal["approval", "in_doubt", "tool", "steps", "tokens", "seconds"]
+PauseReason = Literal["approval", "in_doubt", "tool", "steps", "tokens", "seconds", "dollars"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,10 @@ class CheckpointMade:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A cell began. ``key`` identifies the unchanged cell for replay; ``recalled`` is memory handed to the model."""
+    """A cell began. ``key`` identifies the unchanged cell for replay; ``recalled`` is memory handed to the model.
+
+    ``automatic`` says that nobody chose the model: it was what this machine had.
+    """
 
     kind: ClassVar[str] = "run_started"
     prompt: str
@@ -98,6 +101,8 @@ class RunStarted:
     tools: tuple[str, ...] = ()
     temperature: float | None = None
     label: str = ""
+    answer: AnswerForm = AnswerForm()
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,11 @@ class ModelRequested:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswered:
-    """A model answered; recorded once, never asked again. ``seconds`` is wall time from request to terminal event."""
+    """A model answered; recorded once, never asked again. ``seconds`` is wall time from request to terminal event.
+
+    ``dollars`` is what it cost (US), None where that is not known. ``repeats`` is the entry whose recorded answer
+    this is (replayed, nothing was asked or paid); 0 for an answer that was asked for.
+    """
 
     kind: ClassVar[str] = "model_answered"
     message: Message
@@ -126,25 +135,43 @@ class ModelAnswered:
     stop: StopReason
     seconds: float
     response_id: str = ""
+    dollars: float | None = None
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFailed:
-    """A model call failed; ``partial`` is the text that had arrived."""
+    """A model call failed; ``partial`` is the text that had arrived, ``usage`` what was counted and paid for it."""
 
     kind: ClassVar[str] = "model_failed"
     error: str
     retryable: bool
     partial: str = ""
+    fault: Fault = "unknown"
+    usage: Usage = Usage()
+    dollars: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInterrupted:
-    """A model call was stopped by the person, or by the death of its kernel; ``partial`` is kept, marked as such."""
+    """A model call was stopped by the person, by the death of its kernel, or at a limit.
+
+    ``partial`` is kept, marked as such; ``usage`` and ``dollars`` are what was counted for it.
+    """
 
     kind: ClassVar[str] = "model_interrupted"
     partial: str
-    why: Literal["interrupt", "kernel_died", "timeout"]
+    why: Literal["interrupt", "kernel_died", "timeout", "limit"]
+    usage: Usage = Usage()
+    dollars: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRejected:
+    """An answer did not have the form that was asked for; ``problem`` is what the model is told, once."""
+
+    kind: ClassVar[str] = "answer_rejected"
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +272,27 @@ class RuleSet:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsSet:
+    """A person set the limits of all runs together: of this session, or of all sessions of the notebook.
+
+    The newest one counts, on whatever branch it was set: a rewind must not lift a ceiling.
+    """
+
+    kind: ClassVar[str] = "limits_set"
+    scope: Literal["session", "notebook"]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationCompacted:
+    """The runs up to ``upto`` are shown to models as ``text`` from here on; the runs themselves stay as they are."""
+
+    kind: ClassVar[str] = "conversation_compacted"
+    upto: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunPaused:
     """A run waits on disk; `RunResumed` goes on."""
 
@@ -284,6 +332,7 @@ Event = (
     | ModelAnswered
     | ModelFailed
     | ModelInterrupted
+    | AnswerRejected
     | ApprovalAsked
     | ApprovalDecided
     | ToolIntended
@@ -294,6 +343,8 @@ Event = (
     | GrantGiven
     | GrantEnded
     | RuleSet
+    | LimitsSet
+    | ConversationCompacted
     | RunPaused
     | RunResumed
     | RunEnded

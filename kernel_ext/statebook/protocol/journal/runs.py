@@ -10,11 +10,12 @@ from typing import Literal
 from statebook.protocol.approvals import Choice, QuestionKind
 from statebook.protocol.calls import Limits
 from statebook.protocol.messages import Message, ToolCall, ToolResult
-from statebook.protocol.models import StopReason, Usage
+from statebook.protocol.models import Cost, StopReason, Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import Effect
 
 from .events import (
+    AnswerRejected,
     ApprovalAsked,
     ApprovalDecided,
     CheckpointMade,
@@ -61,7 +62,11 @@ class CallRecord:
 
 @dataclass(slots=True)
 class ModelRecord:
-    """One model step and the tool calls its answer asked for."""
+    """One model step and the tool calls its answer asked for.
+
+    ``usage`` and ``dollars`` are what was counted for it, also where it failed; an answer that ``repeats`` a recorded
+    one cost nothing. ``rejected`` is what was wrong with the form of the answer.
+    """
 
     step: int
     model: str
@@ -70,6 +75,10 @@ class ModelRecord:
     message: Message | None = None
     stop: StopReason = "end"
     usage: Usage = field(default_factory=Usage)
+    dollars: float | None = None
+    repeats: int = 0
+    response_id: str = ""
+    rejected: str = ""
     seconds: float = 0.0
     partial: str = ""
     error: str = ""
@@ -79,6 +88,18 @@ class ModelRecord:
     def text(self) -> str:
         """What the model said, or the part that arrived before it was stopped."""
         return self.message.text if self.message else self.partial
+
+    @property
+    def spent(self) -> Usage:
+        """Tokens that this step used up."""
+        return Usage() if self.repeats else self.usage
+
+    @property
+    def cost(self) -> Cost:
+        """What this step cost; a step that used no tokens cost nothing."""
+        if not self.spent.total:
+            return Cost()
+        return Cost(unknown=1) if self.dollars is None else Cost(self.dollars)
 
     @property
     def open_calls(self) -> list[CallRecord]:
@@ -93,6 +114,7 @@ class Allowance:
     steps: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    dollars: float = 0.0
 
 
 @dataclass(slots=True)
@@ -152,6 +174,8 @@ class Run:
             self.draft = ""
         elif isinstance(event, ModelAnswered | ModelFailed | ModelInterrupted):
             self._model_ended(entry.step, event)
+        elif isinstance(event, AnswerRejected):
+            self.models[-1].rejected = event.problem
         elif isinstance(event, ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished):
             self._call_moved(entry.step, event)
         elif isinstance(event, RunPaused | RunResumed | RunEnded):
@@ -162,9 +186,10 @@ class Run:
     def _model_ended(self, step: int, event: ModelAnswered | ModelFailed | ModelInterrupted) -> None:
         model = self.models[-1]
         self.draft = ""
+        model.usage, model.dollars = event.usage, event.dollars
         if isinstance(event, ModelAnswered):
-            model.message, model.usage, model.seconds = event.message, event.usage, event.seconds
-            model.stop = event.stop
+            model.message, model.seconds, model.stop = event.message, event.seconds, event.stop
+            model.repeats, model.response_id = event.repeats, event.response_id
             model.calls = [CallRecord(step + n, call) for n, call in enumerate(event.message.calls, start=1)]
             self.last_step = max(self.last_step, step + len(model.calls))
             self.worked += event.seconds
@@ -198,7 +223,7 @@ class Run:
         elif isinstance(event, RunResumed):
             self.status, self.pause, self.error, self.pid, self.ended = "running", None, "", event.pid, None
             self.limits = event.limits
-            self.allowance = Allowance(self.steps, self.usage.total, self.worked)
+            self.allowance = Allowance(self.steps, self.usage.total, self.worked, self.cost.dollars)
         else:
             self.status, self.error, self.ended = event.status, event.error, entry.time
             self.cited, self.unknown = event.cited, event.unknown
@@ -218,8 +243,13 @@ class Run:
 
     @property
     def usage(self) -> Usage:
-        """Tokens of all answered model steps."""
-        return sum((model.usage for model in self.models), Usage())
+        """Tokens that all model steps used up."""
+        return sum((model.spent for model in self.models), Usage())
+
+    @property
+    def cost(self) -> Cost:
+        """What all model steps cost."""
+        return sum((model.cost for model in self.models), Cost())
 
     @property
     def answer(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .escape import words
+from statebook.ui.escape import words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The %agent subcommands, grouped by what they are about."""

@@ -1,0 +1,90 @@
+"""Where the session stands, what it holds, and which session it is."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Flags
+from pathlib import Path
+
+from statebook.errors import UsageError
+from statebook.ids import checkpoint_name, run_name
+from statebook.session.notebook.identity import Notebook
+from statebook.session.registry import named
+from statebook.session.session import Session
+from statebook.store.journal import Journal
+from statebook.ui.sheets.sheet import Sheet
+
+from .host import Host
+
+
+class SessionCommands:
+    """status, open, new, verify."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def do_status(self, _flags: Flags) -> Sheet:
+        """Where the session stands; opens nothing."""
+        session = self._host.registry.current
+        if session is None:
+            notebook = self._host.notebook()
+            there = "is there" if notebook.store.exists() else "is made by the first %%agent cell"
+            rows = (("notebook", f"{notebook.path} ({notebook.how})"), ("store", f"{notebook.store.name} {there}"))
+            return Sheet("No session is open yet", rows, "Begin a cell with %%agent and write what you want to know.")
+        return self._session_status(session)
+
+    def _session_status(self, session: Session) -> Sheet:
+        journal = session.store.journal
+        runs = session.store.sql("SELECT status, count(*) AS n FROM runs WHERE on_head GROUP BY status ORDER BY status")
+        counts = ", ".join(f"{row.n} {row.status}" for row in runs.itertuples()) or "none yet"
+        model = session.model()
+        rows = [
+            ("notebook", f"{session.notebook.path} ({session.notebook.how})"),
+            ("store", f"{session.store.path.name}, {_size(session.store.path)}"),
+            ("model", model.name),
+            ("branch", f"{journal.branch.name}{_others(journal)}"),
+            ("head", checkpoint_name(journal.head_checkpoint())),
+            ("runs", counts),
+            ("memories", str(len(session.store.as_of_head.memories()))),
+        ]
+        waiting = [run_name(run.number) for run in session.open_runs()]
+        hint = f"Left open by a dead kernel: {', '.join(waiting)}; `%agent resume` goes on." if waiting else ""
+        return Sheet("Session", tuple(rows), hint)
+
+    def do_open(self, flags: Flags) -> Sheet:
+        """Another notebook's session."""
+        return self._opened(named(flags.path, Path.cwd()))
+
+    def do_new(self, flags: Flags) -> Sheet:
+        """An empty session beside the notebook."""
+        here = self._host.notebook()
+        name = flags.name or next(
+            f"{here.path.stem}-{n}"
+            for n in range(2, 1000)
+            if not named(f"{here.path.stem}-{n}", here.path.parent).store.exists()
+        )
+        other = named(name, here.store.parent)
+        if other.store.exists():
+            raise UsageError(f"{other.store.name} exists.", f"`%agent open {other.store.name}` goes on with it.")
+        return self._opened(Notebook(here.path, other.store, "a second session, asked for with %agent new"))
+
+    def _opened(self, notebook: Notebook) -> Sheet:
+        return self._session_status(self._host.registry.open(notebook, self._host.settings()))
+
+    def do_verify(self, _flags: Flags) -> Sheet:
+        """Walk the store."""
+        session = self._host.session()
+        report = session.store.verify()
+        rows = tuple((str(number), line) for number, line in enumerate(report.damage, 1))
+        if report.whole:
+            return Sheet(f"{session.store.path.name} is whole: {report.entries} entries, {report.artifacts} artifacts.")
+        hint = "The file is left as it is. Restore a copy, or keep reading what is sound with `%agent sql`."
+        return Sheet(f"{session.store.path.name} is damaged in {len(rows)} places", rows, hint)
+
+
+def _others(journal: Journal) -> str:
+    names = [line.name for line in journal.branches.values() if line is not journal.branch]
+    return f" (besides {', '.join(names)})" if names else ""
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 1_000_000:,.1f} MB"

@@ -1,0 +1,1 @@
+"""Which notebook a kernel belongs to, and which store a notebook."""

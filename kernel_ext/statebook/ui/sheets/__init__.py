@@ -1,0 +1,1 @@
+"""What %agent subcommands give back: tables, lists and charts that read well without a kernel."""
