@@ -18,7 +18,7 @@ SECRETS = ("alice", "hunter2", "token", "s3cret")
 
 def fails(url: str) -> str:
     async def ask() -> None:
-        model = OpenAIModel("m", endpoint(url, {}), max_retries=0, timeout=5)
+        model = OpenAIModel("m", endpoint(url, {}), timeout=5)
         async for _ in model.stream(ModelRequest("", (user("hi"),))):
             pass
 

@@ -22,7 +22,7 @@ def delta(text: str, **more: object) -> dict:
 
 
 def ask(server, request: ModelRequest | None = None, *, retries: int = 0, timeout: float = 10.0):
-    model = OpenAIModel("gpt-test", Endpoint(server.url, ""), max_retries=retries, timeout=timeout)
+    model = OpenAIModel("gpt-test", Endpoint(server.url, ""), timeout=timeout)
 
     async def run() -> list:
         seen = request or ModelRequest("", (user("hello"),))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from statebook.errors import ModelError
-from statebook.model.base import ModelSetup
+from statebook.model.base import ModelSetup, StatePlace
 from statebook.protocol.models import ModelEvent, ModelRequest, Usage
 
-from . import errors, wire
-from .accumulate import Accumulator
+from . import errors
+from .dialect import RESPONSES
+from .service import Service
 from .settings import Endpoint, endpoint, model_name
 
 if TYPE_CHECKING:
@@ -24,21 +25,33 @@ _SILENCE_SECONDS = 600.0  # a reasoning model may think for minutes before its f
 
 
 class OpenAIModel:
-    """``openai:NAME``. Holds a connection pool, no conversation.
+    """``openai:NAME``, and whatever else speaks its APIs. Holds a connection pool, no conversation.
 
-    ``max_retries`` counts the SDK's own retries, all before the stream begins; a stream that has begun is never
-    asked for again here, as its first half has been shown. ``timeout`` is the longest silence, in seconds.
+    ``where`` is the server and its key, ``service`` what its preset says about it. ``marks`` is what is known about
+    endpoints (see `.marks`) and is written to. ``state`` "server" lets the server keep the conversation too.
+    ``timeout`` is the longest silence, in seconds. The SDK's own retries are off: `statebook.run.asking` asks again,
+    so that every try is journaled.
     """
 
-    context_tokens = 128_000
-
-    def __init__(self, model: str, where: Endpoint, *, max_retries: int = 2, timeout: float = _SILENCE_SECONDS) -> None:
-        self.name = f"openai:{model}"
+    def __init__(
+        self,
+        model: str,
+        where: Endpoint,
+        service: Service = Service(),
+        *,
+        marks: MutableMapping[str, str] | None = None,
+        state: StatePlace = "client",
+        timeout: float = _SILENCE_SECONDS,
+    ) -> None:
+        self.name = f"{service.provider}:{model}"
+        self.context_tokens = service.context_tokens
         self._model = model
         self._where = where
-        self._max_retries = max_retries
+        self._service = service
+        self._marks = {} if marks is None else marks
+        self._state = state
         self._timeout = timeout
-        self._encrypted = True
+        self._refused: frozenset[str] = frozenset()
         self._client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
@@ -46,7 +59,7 @@ class OpenAIModel:
         try:
             answer = await self._open(request)
             try:
-                grown = Accumulator()
+                grown = RESPONSES.accumulator()
                 async for event in _events(answer, self._where.name):
                     for delta in grown.feed(event):
                         yield delta
@@ -63,26 +76,27 @@ class OpenAIModel:
 
     def price(self, usage: Usage) -> float | None:
         """See `Model.price`."""
-        return None
+        price = self._service.price
+        return price(self._service.provider, self._model, usage, self._where.base_url) if price else None
 
     async def _open(self, request: ModelRequest) -> AsyncStream[object]:
-        key = self._where.usable_key()
+        key = self._where.usable_key(self._service.key_hint, optional=self._service.key_optional)
         openai = await asyncio.to_thread(importlib.import_module, "openai")  # half a second, off the loop, once
         client = self._client_for(openai, key)
         try:
             return await self._post(openai, client, request)
         except openai.BadRequestError as error:
-            if not (self._encrypted and errors.wants_no_encrypted_reasoning(error)):
+            if "include" in self._refused or not errors.wants_no_encrypted_reasoning(error):
                 raise
-        self._encrypted = False
+        self._refused |= {"include"}
         return await self._post(openai, client, request)
 
     async def _post(self, openai: Any, client: AsyncOpenAI, request: ModelRequest) -> AsyncStream[object]:
         headers = {"Idempotency-Key": request.idempotency_key} if request.idempotency_key else {}
         answer: AsyncStream[object] = await client.post(
-            "/responses",
+            RESPONSES.route,
             cast_to=object,
-            body=wire.body(self._model, request, encrypted=self._encrypted),
+            body=RESPONSES.body(self._model, request, without=self._refused),
             stream=True,
             stream_cls=openai.AsyncStream[object],
             options={"headers": headers},
@@ -93,19 +107,22 @@ class OpenAIModel:
         """One client per event loop: a connection pool can't be shared between loops."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._client[0] is not loop:
-            made = openai.AsyncOpenAI(
-                api_key=key,
-                base_url=self._where.base_url,
-                max_retries=self._max_retries,
-                timeout=openai.Timeout(self._timeout, connect=min(_CONNECT_SECONDS, self._timeout)),
-            )
+            options = {
+                "api_key": key,
+                "base_url": self._where.base_url,
+                "max_retries": 0,
+                "timeout": openai.Timeout(self._timeout, connect=min(_CONNECT_SECONDS, self._timeout)),
+                "default_headers": dict(self._service.headers),
+            }
+            made = self._service.connect(openai, options)
             self._client = (loop, made)
         return self._client[1]
 
 
 def create(model: str, setup: ModelSetup) -> OpenAIModel:
     """The entry point of ``openai:``. A missing key is an error only when a model is asked."""
-    return OpenAIModel(model_name(model, setup.env), endpoint(setup.base_url, setup.env))
+    where = endpoint(setup.base_url, setup.env)
+    return OpenAIModel(model_name(model, setup.env), where, marks=setup.marks, state=setup.state)
 
 
 def warm() -> threading.Thread:

@@ -11,6 +11,7 @@ from statebook.errors import ModelError
 
 DEFAULT_MODEL = "gpt-5.5"
 OFFICIAL = "https://api.openai.com/v1"
+KEY_HINT = "Set OPENAI_API_KEY before Jupyter starts, or use `-m offline:`, which needs none."
 _NO_KEY = "not-needed"
 
 
@@ -38,16 +39,13 @@ class Endpoint:
         except ValueError:
             return False
 
-    def usable_key(self) -> str:
-        """The key to send. Raises ModelError where one is needed and none was found."""
+    def usable_key(self, hint: str = KEY_HINT, *, optional: bool = False) -> str:
+        """The key to send. Raises ModelError with ``hint`` where one is needed and none was found."""
         if self.key:
             return self.key
-        if self.local:
+        if optional or self.local:
             return _NO_KEY
-        raise ModelError(
-            f"No key for {self.name}.",
-            "Set OPENAI_API_KEY before Jupyter starts, or use `-m offline:`, which needs none.",
-        )
+        raise ModelError(f"No key for {self.name}.", hint, fault="no_key")
 
 
 def model_name(asked: str, env: Mapping[str, str]) -> str:

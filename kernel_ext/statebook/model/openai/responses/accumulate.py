@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from statebook.errors import ModelError
+from statebook.model.openai.errors import from_event
 from statebook.protocol.messages import Message, Part, Text, ToolCall
 from statebook.protocol.models import Completion, ModelEvent, ReasoningDelta, StopReason, TextDelta, Usage
 
-from .errors import from_event
 from .items import KINDS, Item, Items, arguments_text
 
 Event = dict[str, Any]

@@ -13,11 +13,15 @@ from statebook.protocol.tools import ToolSpec
 
 ENCRYPTED = "reasoning.encrypted_content"
 
+OPTIONAL = ("include", "prompt_cache_key", "parallel_tool_calls")
+"""Options that only help: left out for a server that refuses them by name."""
 
-def body(model: str, request: ModelRequest, *, encrypted: bool = True) -> dict[str, Any]:
+
+def body(model: str, request: ModelRequest, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The JSON body. What rarely changes stands first, so that a provider's prefix cache can hold it.
 
-    ``encrypted`` asks for reasoning that can be sent back; models that do not reason may refuse it.
+    ``include`` asks for reasoning that can be sent back; models that do not reason may refuse it. ``without`` names
+    options (of `OPTIONAL`) to leave out.
     """
     made: dict[str, Any] = {"model": model}
     if request.system:
@@ -27,8 +31,7 @@ def body(model: str, request: ModelRequest, *, encrypted: bool = True) -> dict[s
         made["parallel_tool_calls"] = True
     made["store"] = False
     made["stream"] = True
-    if encrypted:
-        made["include"] = [ENCRYPTED]
+    made["include"] = [ENCRYPTED]
     if request.cache_key:
         made["prompt_cache_key"] = request.cache_key
     if request.temperature is not None:
@@ -36,7 +39,7 @@ def body(model: str, request: ModelRequest, *, encrypted: bool = True) -> dict[s
     if request.max_output_tokens is not None:
         made["max_output_tokens"] = request.max_output_tokens
     made["input"] = [item for message in request.messages for item in items(message)]
-    return made
+    return {key: value for key, value in made.items() if key not in without}
 
 
 def items(message: Message) -> list[dict[str, Any]]:

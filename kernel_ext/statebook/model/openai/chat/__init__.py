@@ -1,0 +1,1 @@
+"""The Chat Completions API: requests as its JSON, and its stream as a completion."""

@@ -1,0 +1,1 @@
+"""The Responses API: requests as its JSON, and its stream as a completion."""
