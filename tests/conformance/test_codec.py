@@ -18,7 +18,7 @@ PASSAGE = Passage(3, 7, "Title", "a/b.md", "p. 4", 10, 20)
 PARTS = (
     Text(ODD),
     Reasoning("why", {"id": "rs_1", "deep": [{"n": 1.5}]}),
-    ToolCall("c1", "look", '{"word": "x"}'),
+    ToolCall("c1", "look", '{"word": "x"}', {"google": {"thought_signature": "sig=="}}),
     ToolResult("c1", "look", ODD, "error", ("d1", "d2")),
     File("d", "image/png", "n"),
 )

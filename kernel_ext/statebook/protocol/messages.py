@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["user", "assistant", "tool"]
@@ -26,11 +26,15 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's wish to call a tool; ``arguments`` is the JSON text exactly as the model wrote it."""
+    """A model's wish to call a tool; ``arguments`` is the JSON text exactly as the model wrote it.
+
+    ``extra`` is what the provider wants back with the call, unchanged (a signature of the thought behind it).
+    """
 
     id: str
     name: str
     arguments: str
+    extra: dict[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

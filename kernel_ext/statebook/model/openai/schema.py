@@ -51,5 +51,5 @@ def _is(schema: dict[str, Any], kind: str) -> bool:
 
 
 def wire_name(name: str, default: str = "answer") -> str:
-    """``name`` in the characters a schema's name may have on the wire (letters, digits, ``_`` and ``-``; 64 at most)."""
+    """``name`` in the characters a schema's name may have on the wire: 64 of letters, digits, ``_`` and ``-``."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:_NAME_LENGTH] or default
