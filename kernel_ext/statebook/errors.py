@@ -4,7 +4,8 @@
 
     StatebookError                      what happened + what to do next
     ├── UsageError                      a flag, subcommand, name or cell that can't be understood
-    │   └── UnknownName                 a name that does not exist ("did you mean ...")
+    │   ├── UnknownName                 a name that does not exist ("did you mean ...")
+    │   └── NotRecorded                 a cell that may only be replayed, and differs from what is recorded
     ├── PromptError                     a missing @name or @file:, a failing {{expr}}
     ├── StoreError                      the DuckDB file beside the notebook
     │   ├── SessionLocked               another process holds it
@@ -65,6 +66,20 @@ class UnknownName(UsageError):
             advice = ""
         super().__init__(f"No {what} named {name!r}.", f"{advice} {hint}".strip())
         self.name = name
+
+
+class NotRecorded(UsageError):
+    """A cell that may only be answered from the journal and is not recorded; ``diff`` shows where its prompt differs.
+
+    The diff's lines stand below the one line of the error.
+    """
+
+    def __init__(self, message: str, hint: str = "", diff: Iterable[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.diff = tuple(diff)
+
+    def _render_traceback_(self) -> list[str]:
+        return [*super()._render_traceback_(), *self.diff]
 
 
 class PromptError(StatebookError):

@@ -20,12 +20,16 @@ AnswerKind = Literal["markdown", "text", "json", "code", "table"]
 class AnswerForm:
     """How the final answer is to look. ``schema`` is its JSON Schema (draft 2020-12), {} where there is none.
 
-    ``name`` is what the person calls the schema (the class's name).
+    ``name`` is what the person calls the schema (the class's name), ``becomes`` what the value will be in Python
+    (``pydantic model``, ``dataclass``, ...). ``inside`` is the property that holds the value where the schema had to
+    be put into an object (``rows`` of a table, ``value`` of a list): servers take no other schema at the top.
     """
 
     kind: AnswerKind = "markdown"
     name: str = ""
     schema: dict[str, Any] = field(default_factory=dict, hash=False)
+    becomes: str = ""
+    inside: str = ""
 
     @property
     def structured(self) -> bool:

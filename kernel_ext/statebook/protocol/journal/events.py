@@ -86,7 +86,8 @@ class CheckpointMade:
 class RunStarted:
     """A cell began. ``key`` identifies the unchanged cell for replay; ``recalled`` is memory handed to the model.
 
-    ``automatic`` says that nobody chose the model: it was what this machine had.
+    ``automatic`` says that the cell named no model: it was what this session or machine had. ``fresh`` says that it
+    was to be asked anew, so that no recorded answer may stand in.
     """
 
     kind: ClassVar[str] = "run_started"
@@ -103,13 +104,15 @@ class RunStarted:
     label: str = ""
     answer: AnswerForm = AnswerForm()
     automatic: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequested:
     """A model is about to be asked. What is sent can be rebuilt from here and is proved by ``digest``.
 
-    ``first`` is the first run of the conversation that is sent; ``system`` and ``tools`` are artifact digests.
+    ``first`` is the first run of the conversation that is sent; ``system`` and ``tools`` are artifact digests. ``key``
+    is equal for requests that ask the same, whatever ids providers gave to calls in them.
     """
 
     kind: ClassVar[str] = "model_requested"
@@ -119,6 +122,7 @@ class ModelRequested:
     tools: str
     first: int
     tokens: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
