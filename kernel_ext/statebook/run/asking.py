@@ -7,17 +7,20 @@ is on disk, whatever happens next.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from typing import cast
 
 from statebook.context.window import Window, assemble, tools_json
-from statebook.errors import ModelError, StoreError
+from statebook.errors import ModelError, StoreDamaged, StoreError
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.journal.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
 from statebook.protocol.journal.runs import Run
-from statebook.protocol.models import Completion, TextDelta
+from statebook.protocol.messages import File
+from statebook.protocol.models import Completion, Fault, Metered, ModelRequest, TextDelta, Usage
 from statebook.protocol.tools import ArtifactData
 
 from .environment import Environment, Paused
@@ -27,20 +30,50 @@ _PULSE = 0.1
 """Seconds between two drafts of a streaming answer."""
 
 _RETRIES = (1.0, 4.0)
-"""Seconds to wait before asking again after a failure that asking again may cure."""
+"""Seconds to wait before asking again after a failure that asking again may cure, where the server names none."""
+
+_LONGEST_WAIT = 120.0
+"""Most seconds that a server's own wish to wait is followed; beyond it a person decides when to go on."""
+
+_OUTCOME_UNKNOWN: frozenset[Fault] = frozenset({"timeout", "unreachable", "broken_off"})
+"""Faults after which the server may have made an answer that never arrived."""
 
 
 async def ask_model(run: Run, env: Environment) -> None:
-    """Ask until there is an answer. Raises Paused at a limit, ModelError when there is no answer to be had."""
-    for wait in (*_RETRIES, None):
+    """Ask until there is an answer; every try is a step of its own in the journal.
+
+    A failed try is asked again where its error says that this is safe and may help: a model call has no effect
+    outside but its cost, and text that was shown is on disk as the partial text of a failed step. Raises Paused at a
+    limit, ModelError when there is no answer to be had.
+    """
+    for pause in (*_RETRIES, None):
         try:
             await _ask_once(run, env)
         except ModelError as error:
-            if wait is None or not error.retryable:
+            wait = _wait(error, pause, seconds_left(run))
+            if wait is None:
                 raise
+            _tell(run, env, error, wait)
             await asyncio.sleep(wait)
         else:
             return
+
+
+def _wait(error: ModelError, pause: float | None, left: float | None) -> float | None:
+    """Seconds until the next try; None for no more tries: none is left, none is safe, or the wait is too long."""
+    if pause is None or not error.retryable:
+        return None
+    wait = pause if error.wait is None else error.wait
+    return wait if wait <= min(_LONGEST_WAIT, math.inf if left is None else left) else None
+
+
+def _tell(run: Run, env: Environment, error: ModelError, wait: float) -> None:
+    when = f"in {wait:.0f} s" if wait >= 1 else "now"
+    with suppress(Exception):  # see Environment.draw: a front end never harms the run
+        env.sink.progress(run, f"{error.message} Asking again {when}.")
+    if run.models[-1].partial:
+        note = "An answer broke off and was asked for again; what had arrived is kept among the steps."
+        run.notes = [*(each for each in run.notes if each != note), note]
 
 
 def window_of(run: Run, env: Environment) -> Window:
@@ -65,12 +98,14 @@ async def _ask_once(run: Run, env: Environment) -> None:
     if pause is not None:
         raise Paused(pause.reason, pause.detail)
     step = run.last_step + 1
+    key = f"{env.store.session_id}:{run.number}.{_first_try(run, window.digest, step)}"
     _record_request(run, env, step, window)
     request = replace(
         window.request,
         max_output_tokens=tokens_left(run, window.tokens),
         cache_key=env.store.session_id,
-        idempotency_key=f"{env.store.session_id}:{run.number}.{step}",
+        idempotency_key=key,
+        files=_files(window.request, env),
     )
     stream = _Draft(run, env, step)
     began = time.monotonic()
@@ -79,22 +114,65 @@ async def _ask_once(run: Run, env: Environment) -> None:
             done = await _receive(env.model.stream(request), stream)
     except TimeoutError as error:
         if not limit.expired():  # the provider's own
-            env.commit(run, [(step, ModelFailed(f"TimeoutError: {error}", retryable=True, partial=stream.text))])
-            raise ModelError("The model did not answer in time.", "Try again.", retryable=True) from error
-        env.commit(run, [(step, ModelInterrupted(stream.text, "timeout"))])
+            failure = ModelError("The model did not answer in time.", "Try again.", retryable=True, fault="timeout")
+            _record_failure(run, env, step, stream, failure)
+            raise failure from error
+        env.commit(run, [(step, ModelInterrupted(stream.text, "timeout", *stream.counted(env)))])
         raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
     except asyncio.CancelledError:
-        env.commit(run, [(step, ModelInterrupted(stream.text, "interrupt"))])
+        env.commit(run, [(step, ModelInterrupted(stream.text, "interrupt", *stream.counted(env)))])
         raise
     except StoreError:
         raise
     except Exception as error:
         failure = _as_model_error(error)
-        env.commit(run, [(step, ModelFailed(str(failure), failure.retryable, stream.text))])
+        _record_failure(run, env, step, stream, failure)
         raise failure from error
     seconds = round(time.monotonic() - began, 4)
-    answered = ModelAnswered(done.message, done.usage, done.stop, seconds, done.response_id)
+    dollars = _dollars(env, done.usage, done.dollars)
+    answered = ModelAnswered(done.message, done.usage, done.stop, seconds, done.response_id, dollars)
     env.commit(run, [(step, answered)])
+
+
+def _first_try(run: Run, sent: str, step: int) -> int:
+    """The step whose idempotency key the next try must send: its own, or that of a try with an unknown outcome.
+
+    A server that keeps such keys answers the same key and bytes with what it has made (or is making), so that an
+    answer which got lost on its way is neither made nor paid for twice. After an error that the server did report the
+    key is a new one: the same one would only bring that error back.
+    https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    """
+    for model in reversed(run.models):
+        lost = model.fault in _OUTCOME_UNKNOWN or model.error == "kernel_died"
+        if model.message is not None or model.digest != sent or not lost:
+            break
+        step = model.step
+    return step
+
+
+def _files(request: ModelRequest, env: Environment) -> dict[str, bytes]:
+    """The bytes of the files that the messages name; a damaged or missing one is left out, and told by its name."""
+    files = {}
+    for part in (part for message in request.messages for part in message.parts if isinstance(part, File)):
+        with suppress(StoreDamaged, KeyError):
+            files[part.digest] = env.store.artifacts.get(part.digest)
+    return files
+
+
+def _dollars(env: Environment, usage: Usage, said: float | None) -> float | None:
+    """What the server says it cost, else its price as known here; None where neither is known."""
+    if said is not None:
+        return said
+    try:
+        return env.model.price(usage)
+    except Exception:  # noqa: BLE001 - a model is a plugin, and its answer is worth more than its price
+        return None
+
+
+def _record_failure(run: Run, env: Environment, step: int, stream: _Draft, failure: ModelError) -> None:
+    fault = cast("Fault", failure.fault)
+    failed = ModelFailed(str(failure), failure.retryable, stream.text, fault, *stream.counted(env))
+    env.commit(run, [(step, failed)])
 
 
 def _as_model_error(error: Exception) -> ModelError:
@@ -117,11 +195,33 @@ async def _receive(events: AsyncIterator[object], stream: _Draft) -> Completion:
     async for event in events:
         if isinstance(event, TextDelta):
             stream.add(event.text)
+        elif isinstance(event, Metered):
+            stream.metered = event
         elif isinstance(event, Completion):
             done = event
     if done is None:
-        raise ModelError("The model's stream ended before its answer was complete.", retryable=True)
+        raise ModelError(
+            "The model's stream ended before its answer was complete.", "Ask again.", retryable=True, fault="truncated"
+        )
+    if _is_empty(done):
+        stream.metered = Metered(done.usage, done.dollars)
+        raise _empty(done)
     return done
+
+
+def _is_empty(done: Completion) -> bool:
+    """Nothing said, nothing called, and no refusal either: such an answer would end the run with nothing to show."""
+    return done.stop != "refusal" and not done.message.calls and not done.message.text.strip()
+
+
+def _empty(done: Completion) -> ModelError:
+    if done.stop == "length":
+        return ModelError(
+            "The model used up the tokens it was given before it said a word.",
+            "Give it more (`--max-tokens`), or a model that thinks less.",
+            fault="empty",
+        )
+    return ModelError("The model's answer was empty.", "Ask again, or another model.", retryable=True, fault="empty")
 
 
 class _Draft:
@@ -132,11 +232,18 @@ class _Draft:
         self._held: list[str] = []
         self._parts = 0
         self._flushed = 0.0
+        self.metered = Metered(Usage())
+        """The newest count that the server gave for this call."""
 
     @property
     def text(self) -> str:
         """All that has arrived."""
         return self._run.draft + "".join(self._held)
+
+    def counted(self, env: Environment) -> tuple[Usage, float | None]:
+        """Tokens and dollars of a call that brought no answer, as far as the server has told."""
+        usage = self.metered.usage
+        return usage, _dollars(env, usage, self.metered.dollars) if usage.total else self.metered.dollars
 
     def add(self, text: str) -> None:
         """Take more text; the first of it is drawn at once."""

@@ -10,7 +10,7 @@ from typing import Literal
 from statebook.protocol.approvals import Choice, QuestionKind
 from statebook.protocol.calls import Limits
 from statebook.protocol.messages import Message, ToolCall, ToolResult
-from statebook.protocol.models import Cost, StopReason, Usage
+from statebook.protocol.models import Cost, Fault, StopReason, Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import Effect
 
@@ -64,14 +64,16 @@ class CallRecord:
 class ModelRecord:
     """One model step and the tool calls its answer asked for.
 
-    ``usage`` and ``dollars`` are what was counted for it, also where it failed; an answer that ``repeats`` a recorded
-    one cost nothing. ``rejected`` is what was wrong with the form of the answer.
+    ``estimate`` is how many input tokens were expected, by our own count. ``usage`` and ``dollars`` are what was
+    counted for it, also where it failed (``fault`` says why); an answer that ``repeats`` a recorded one cost nothing.
+    ``rejected`` is what was wrong with the form of the answer.
     """
 
     step: int
     model: str
     started: datetime
     digest: str = ""
+    estimate: int = 0
     message: Message | None = None
     stop: StopReason = "end"
     usage: Usage = field(default_factory=Usage)
@@ -82,6 +84,7 @@ class ModelRecord:
     seconds: float = 0.0
     partial: str = ""
     error: str = ""
+    fault: Fault | Literal[""] = ""
     calls: list[CallRecord] = field(default_factory=list)
 
     @property
@@ -169,7 +172,7 @@ class Run:
         self.last_step = max(self.last_step, entry.step)
         event = entry.event
         if isinstance(event, ModelRequested):
-            self.models.append(ModelRecord(entry.step, event.model, entry.time, event.digest))
+            self.models.append(ModelRecord(entry.step, event.model, entry.time, event.digest, event.tokens))
             self.first = event.first
             self.draft = ""
         elif isinstance(event, ModelAnswered | ModelFailed | ModelInterrupted):
@@ -196,6 +199,7 @@ class Run:
         else:
             model.partial = event.partial
             model.error = event.error if isinstance(event, ModelFailed) else event.why
+            model.fault = event.fault if isinstance(event, ModelFailed) else ""
 
     def _call_moved(self, step: int, event: ApprovalAsked | ApprovalDecided | ToolIntended | ToolFinished) -> None:
         # by step: a model may use an id twice
