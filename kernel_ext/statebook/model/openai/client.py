@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import threading
 from collections.abc import AsyncIterator, MutableMapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from statebook.errors import ModelError
@@ -44,7 +45,6 @@ class OpenAIModel:
         timeout: float = _SILENCE_SECONDS,
     ) -> None:
         self.name = f"{service.provider}:{model}"
-        self.context_tokens = service.context_tokens
         self._model = model
         self._where = where
         self._service = service
@@ -53,6 +53,12 @@ class OpenAIModel:
         self._timeout = timeout
         self._refused: frozenset[str] = frozenset()
         self._client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
+
+    @cached_property
+    def context_tokens(self) -> int:
+        """See `Model.context_tokens`."""
+        told = self._service.context_tokens
+        return told if isinstance(told, int) else told()
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """See `Model.stream`."""

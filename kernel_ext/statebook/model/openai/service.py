@@ -36,7 +36,8 @@ class Service:
 
     ``provider`` stands before the colon of the model's name. ``key_hint`` is what to do where no key was found (name
     the variable); with ``key_optional`` a call is made without one (a local server, credentials of another kind).
-    ``key_check`` is what to do where the server refused the key. ``context_tokens`` is how much may be sent.
+    ``key_check`` is what to do where the server refused the key. ``context_tokens`` is how much may be sent, or
+    finds it out when it is first wanted, which may ask the server.
     ``headers`` go with every request and never into errors or the journal.
     """
 
@@ -46,6 +47,6 @@ class Service:
     key_hint: str = KEY_HINT
     key_check: str = "Check OPENAI_API_KEY."
     key_optional: bool = False
-    context_tokens: int = 128_000
+    context_tokens: int | Callable[[], int] = 128_000
     connect: Connect = plain
     price: Pricing | None = None

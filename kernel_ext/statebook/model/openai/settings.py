@@ -39,6 +39,15 @@ class Endpoint:
         except ValueError:
             return False
 
+    @property
+    def loopback(self) -> bool:
+        """True for a server on this machine."""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
     def usable_key(self, hint: str = KEY_HINT, *, optional: bool = False) -> str:
         """The key to send. Raises ModelError with ``hint`` where one is needed and none was found."""
         if self.key:
@@ -55,10 +64,14 @@ def model_name(asked: str, env: Mapping[str, str]) -> str:
 
 def endpoint(base_url: str, env: Mapping[str, str]) -> Endpoint:
     """The base URL given, else ``OPENAI_BASE_URL``, else OpenAI's own; the key from ``OPENAI_API_KEY``."""
-    url = base_url or env.get("OPENAI_BASE_URL") or OFFICIAL
+    return checked(base_url or env.get("OPENAI_BASE_URL") or OFFICIAL, env.get("OPENAI_API_KEY", ""))
+
+
+def checked(url: str, key: str) -> Endpoint:
+    """The endpoint of a base URL. Raises ModelError where it is none."""
     if not _well_formed(url):  # not quoted: what can't be taken apart may hold a password anywhere
         raise ModelError("The base URL is not one.", "Give one like http://127.0.0.1:8000/v1.")
-    return Endpoint(url.rstrip("/"), env.get("OPENAI_API_KEY", ""))
+    return Endpoint(url.rstrip("/"), key)
 
 
 def _well_formed(url: str) -> bool:
