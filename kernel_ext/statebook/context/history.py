@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from statebook.protocol.calls import Attachment
 from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
-from statebook.protocol.messages import Message, Text, ToolResult, assistant, user
+from statebook.protocol.messages import File, Message, Text, ToolResult, assistant, user
+
+from .form import form_text, repair_text
 
 _INTERRUPTED = "[The answer was stopped here.]"
 
@@ -20,12 +22,18 @@ def messages_of(run: Run, *, current: bool = False) -> list[Message]:
     left out; of an earlier run the partial text is part of the conversation.
     """
     started = run.started
-    messages = [user(prompt_text(started.prompt, started.attachments, started.recalled))]
+    text = prompt_text(started.prompt, started.attachments, started.recalled)
+    if form := form_text(started.answer):
+        text = f"{text}\n\n{form}"
+    files = tuple(attachment.file for attachment in started.attachments if attachment.file is not None)
+    messages = [Message("user", (Text(text), *files))]
     for model in run.models:
         if model.message is not None:
             messages.append(model.message)
             if model.calls:
                 messages.append(Message("tool", tuple(_result(call) for call in model.calls)))
+            if model.rejected:
+                messages.append(user(repair_text(model.rejected)))
     if not current:
         messages += _ending(run)
     return messages
@@ -53,7 +61,7 @@ def _ending(run: Run) -> list[Message]:
         return [assistant(f"[No answer: {run.error or 'the run has not ended'}]")]
     if last.message is None:
         return [assistant(f"{last.partial}\n\n{_INTERRUPTED}")]
-    if last.calls:
+    if last.calls or last.rejected:
         return [assistant(f"[The run ended here without an answer: {run.error or _state(run, last)}]")]
     return []
 
@@ -83,5 +91,7 @@ def text_of(message: Message) -> str:
             lines.append(part.text)
         elif isinstance(part, ToolResult):
             lines.append(f"<- {part.name} ({part.status})\n{part.text}")
+        elif isinstance(part, File):
+            lines.append(f"[{part.name}: {part.media_type}]")
     lines += [f"-> {call.name}({call.arguments})" for call in message.calls]
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from statebook.protocol.journal.codec import canonical, digest, to_json
 from statebook.protocol.journal.runs import Run
-from statebook.protocol.messages import Message, ToolResult
+from statebook.protocol.messages import Message, Part, Reasoning, ToolCall, ToolResult
 from statebook.protocol.models import ModelRequest
 from statebook.protocol.tools import ToolSpec
 
@@ -51,6 +51,32 @@ def request_digest(request: ModelRequest) -> str:
     return digest(canonical(parts))
 
 
+def request_key(request: ModelRequest) -> str:
+    """Equal for requests that ask the same: the digest of a request without what only its provider made up.
+
+    Tool calls are numbered in order in the place of their ids; what a provider wants back of its own (reasoning
+    items, signatures) is left out, reasoning that can be read is not. 32 hexadecimal characters.
+    """
+    numbers: dict[str, str] = {}
+    messages = tuple(
+        replace(message, parts=tuple(part for part in (_plain(each, numbers) for each in message.parts) if part))
+        for message in request.messages
+    )
+    return digest(canonical([request_digest(replace(request, messages=messages)), to_json(request.answer)]))[:32]
+
+
+def _plain(part: Part, numbers: dict[str, str]) -> Part | None:
+    """A part as `request_key` counts it; ``numbers`` grows by the calls it meets."""
+    if isinstance(part, Reasoning):
+        return Reasoning(part.text) if part.text else None
+    if isinstance(part, ToolCall):
+        numbers[part.id] = f"call {len(numbers) + 1}"
+        return ToolCall(numbers[part.id], part.name, part.arguments)
+    if isinstance(part, ToolResult):
+        return replace(part, call_id=numbers.get(part.call_id, part.call_id))
+    return part
+
+
 @lru_cache(maxsize=8)
 def tools_json(tools: tuple[ToolSpec, ...]) -> str:
     """The canonical JSON of tool descriptions; the same tools are written out once."""
@@ -84,7 +110,8 @@ def assemble(
     if len(past) < len([number for number in earlier if number >= first]):
         past, began = _past(earlier, load, int(room * _CUT) - used)
     messages = tuple(message for run in past for message in run) + tuple(now)
-    request = ModelRequest(SYSTEM, messages, tools, temperature=current.started.temperature)
+    started = current.started
+    request = ModelRequest(SYSTEM, messages, tools, temperature=started.temperature, answer=started.answer)
     return Window(request, began or current.number, used + sum(_cost(run) for run in past))
 
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
-from statebook.context.window import Window, assemble, tools_json
+from statebook.context.window import Window, assemble, request_key, tools_json
 from statebook.errors import ModelError, StoreDamaged, StoreError
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.journal.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
@@ -25,6 +25,7 @@ from statebook.protocol.tools import ArtifactData
 
 from .environment import Environment, Paused
 from .limits import reached, seconds_left, tokens_left
+from .recorded import Repeat
 
 _PULSE = 0.1
 """Seconds between two drafts of a streaming answer."""
@@ -94,12 +95,15 @@ def window_of(run: Run, env: Environment) -> Window:
 
 async def _ask_once(run: Run, env: Environment) -> None:
     window = window_of(run, env)
+    asked = request_key(window.request)
+    if _repeated(run, env, window, asked):
+        return
     pause = reached(run, ahead=window.tokens)
     if pause is not None:
         raise Paused(pause.reason, pause.detail)
     step = run.last_step + 1
     key = f"{env.store.session_id}:{run.number}.{_first_try(run, window.digest, step)}"
-    _record_request(run, env, step, window)
+    _record_request(run, env, step, window, asked)
     request = replace(
         window.request,
         max_output_tokens=tokens_left(run, window.tokens),
@@ -180,14 +184,33 @@ def _as_model_error(error: Exception) -> ModelError:
     return error if isinstance(error, ModelError) else ModelError(f"{type(error).__name__}: {error}")
 
 
-def _record_request(run: Run, env: Environment, step: int, window: Window) -> None:
+def _repeated(run: Run, env: Environment, window: Window, asked: str) -> bool:
+    """Record the answer that an equal request has got already; False where this one has to be asked."""
+    if env.replay is None:
+        return False
+    found = env.replay.find(run, env.model.name, asked)
+    if found is None:
+        if env.replay.only:
+            raise env.replay.refuse()
+        return False
+    pause = reached(run)
+    if pause is not None:
+        raise Paused(pause.reason, pause.detail)
+    _record_request(run, env, run.last_step + 1, window, asked, found)
+    return True
+
+
+def _record_request(
+    run: Run, env: Environment, step: int, window: Window, asked: str, repeat: Repeat | None = None
+) -> None:
     system = ArtifactData(window.request.system.encode(), "text/plain", "system")
     tools = ArtifactData(tools_json(window.request.tools).encode(), "application/json", "tools")
     new = [artifact for artifact in (system, tools) if env.store.artifacts.find(digest(artifact.data)) is None]
+    model = repeat.model if repeat else env.model.name
     event: Event = ModelRequested(
-        env.model.name, window.digest, digest(system.data), digest(tools.data), window.first, window.tokens
+        model, window.digest, digest(system.data), digest(tools.data), window.first, window.tokens, asked
     )
-    env.commit(run, [(step, event)], new)
+    env.commit(run, [(step, event), *([(step, repeat.event)] if repeat else [])], new)
 
 
 async def _receive(events: AsyncIterator[object], stream: _Draft) -> Completion:

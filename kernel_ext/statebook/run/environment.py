@@ -15,7 +15,8 @@ from statebook.store.store import Store
 from statebook.tools.policy import Policy
 from statebook.tools.toolbox import Toolbox
 
-from .seams import Asker, Sink
+from .recorded import Replay
+from .seams import Asker, Check, Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Environment:
 
     ``policy`` gives the rules and grants as of now; ``load`` gives an earlier run; ``earlier`` are the numbers of the
     runs before this one, oldest first; ``find_passage`` looks a mark (``S3.7``) up among the session's sources.
+    ``replay`` gives recorded answers that stand in for asking (None: always ask). ``check`` says what is wrong with an
+    answer that only the caller can know ("" for nothing): whether code is valid there, what a class's validators say.
     """
 
     store: Store
@@ -35,6 +38,8 @@ class Environment:
     load: Callable[[int], Run]
     earlier: Sequence[int]
     find_passage: Callable[[str], Passage | None]
+    replay: Replay | None = None
+    check: Check | None = None
 
     def commit(self, run: Run, events: Sequence[tuple[int, Event]], artifacts: Sequence[ArtifactData] = ()) -> None:
         """Put events of the run (each with its step) on disk, then into the record, then before the sink's eyes.

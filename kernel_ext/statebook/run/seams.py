@@ -1,7 +1,8 @@
-"""What a run needs from whoever started it: a sink that draws, and an asker that puts questions to a person."""
+"""What a run needs from whoever started it: a sink that draws, an asker that puts questions, a check of answers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from statebook.protocol.approvals import Answer, Question
@@ -30,6 +31,10 @@ class Asker(Protocol):
     async def ask(self, question: Question, run: Run) -> Answer | None:
         """The person's answer, or None where nobody can answer: the run then pauses on disk."""
         ...
+
+
+Check = Callable[[str], str]
+"""Says what is wrong with the text of an answer, for the model to mend; "" for nothing."""
 
 
 class Silent:

@@ -43,6 +43,18 @@ class Place:
     step: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A recorded request to a model: where it stands, whom it asked, and its key."""
+
+    seq: int
+    branch: int
+    run: int
+    step: int
+    model: str
+    key: str
+
+
 class Journal:
     """Reads and appends entries; keeps the counters that one writer may keep."""
 
@@ -217,6 +229,15 @@ class Journal:
     def entries_of_run(self, run: int) -> list[Entry]:
         """All entries of a run, on whichever branch it is."""
         return self._read("true", [], [run], (), 0)
+
+    def requests(self, *, after: int = 0) -> list[Request]:
+        """The recorded requests to models that have a key, on all branches, after a position; oldest first."""
+        rows = self._database.rows(
+            "SELECT seq, branch, run, step, body->>'$.model', body->>'$.key' FROM journal"
+            " WHERE kind = 'model_requested' AND seq > ? AND (body->>'$.key') IS NOT NULL ORDER BY seq",
+            [after],
+        )
+        return [Request(*row) for row in rows]
 
     def _read(
         self, condition: str, values: list[object], runs: Sequence[int], kinds: Sequence[str], after: int
