@@ -1,0 +1,41 @@
+"""What a Chat Completions server says a call used up, in its several spellings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from statebook.protocol.models import Usage
+
+
+def usage(raw: Mapping[str, Any]) -> Usage:
+    """Token counts of a ``usage`` object; what is missing or null counts as 0.
+
+    Some servers leave reasoning out of ``completion_tokens`` and have it in ``total_tokens`` only; here it is part of
+    the output, as it is paid for as such.
+    """
+    sent, made = _inner(raw, "prompt_tokens_details"), _inner(raw, "completion_tokens_details")
+    asked = _count(raw, "prompt_tokens")
+    return Usage(
+        asked,
+        _count(sent, "cached_tokens") or _count(raw, "prompt_cache_hit_tokens") or _count(raw, "cached_tokens"),
+        max(_count(raw, "completion_tokens"), _count(raw, "total_tokens") - asked),
+        _count(made, "reasoning_tokens") or _count(raw, "reasoning_tokens"),
+        _count(sent, "cache_write_tokens"),
+    )
+
+
+def dollars(raw: Mapping[str, Any]) -> float | None:
+    """``usage.cost`` in US dollars, as OpenRouter reports it; None where there is none."""
+    cost = raw.get("cost")
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+
+
+def _inner(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(raw: Mapping[str, Any], key: str) -> int:
+    value = raw.get(key)
+    return int(value) if isinstance(value, int | float) else 0
