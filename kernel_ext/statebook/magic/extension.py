@@ -7,7 +7,7 @@ import re
 import threading
 from typing import Any
 
-from .magics import Statebook
+from .magics import Magics
 
 _CELL = re.compile(r"^get_ipython\(\)\.run_cell_magic\('(agent|statebook)', ")
 _RESUME = re.compile(r"^get_ipython\(\)\.run_line_magic\('(agent|statebook)', (?='resume\b)")
@@ -19,7 +19,7 @@ class Loaded:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.magics = Statebook(shell)
+        self.magics = Magics(shell)
         self._inside = threading.local()  # subshells run cells on threads of their own
         self._inside.cell = True  # loading itself happens inside a cell
 
@@ -74,7 +74,7 @@ class Loaded:
 def foreign_owner(shell: Any) -> str:
     """The module of another extension that has registered %%agent; "" when nobody else has."""
     found = shell.magics_manager.magics["cell"].get("agent")
-    if found is None or isinstance(getattr(found, "__self__", None), Statebook):
+    if found is None or isinstance(getattr(found, "__self__", None), Magics):
         return ""
     return str(getattr(found, "__module__", "") or "another extension").partition(".")[0]
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from argparse import Namespace as Flags
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import no_var_expand
-from traitlets import Enum, Float, Integer, List, Unicode
-from traitlets.config import Configurable
 
 from statebook.config import Settings
+from statebook.config.project import from_project
+from statebook.config.sources import Resolved, from_environment, resolve
 from statebook.errors import RunInterrupted, UsageError
 from statebook.ids import checkpoint_name, run_name
 
 from .bridge import Bridge
 from .grammar import HelpAsked, parse_cell_line, parse_line
+from .settings import traits
 
 if TYPE_CHECKING:
     from statebook.protocol.calls import AgentCall, Attachment, Limits
@@ -32,27 +36,18 @@ if TYPE_CHECKING:
     from .commands.table import Commands
 
 
-class Statebook(Configurable):
-    """The extension's state in one shell; settings by ``%config Statebook``.
+class Magics:
+    """The extension's state in one shell; its settings are those of ``%config Statebook``.
 
     The session's rooms are imported by the first cell that needs them, so that loading stays unnoticed.
     """
 
-    model = Unicode("", help="provider:model; empty: a configured provider, else offline:").tag(config=True)
-    sources = List(Unicode(), [], help="folders and files to cite; empty: the notebook's folder").tag(config=True)
-    max_steps = Integer(100, allow_none=True, help="steps per run before it pauses").tag(config=True)
-    max_tokens = Integer(None, allow_none=True, help="tokens per run before it pauses").tag(config=True)
-    budget = Float(None, allow_none=True, help="US dollars per run before it pauses").tag(config=True)
-    timeout = Float(None, allow_none=True, help="seconds of work per run before it pauses").tag(config=True)
-    replay = Enum(["auto", "only", "off"], "auto", help="when a cell answers from the journal").tag(config=True)
-    state = Enum(["client", "server"], "client", help="who keeps the conversation between calls").tag(config=True)
-    base_url = Unicode("", help="the model's server; empty: the provider's own").tag(config=True)
-
     def __init__(self, shell: Any) -> None:
-        super().__init__(parent=shell)
         self.shell = shell
         self.bridge = Bridge()
         self.names: tuple[str, ...] = ()
+        self.configured = traits(shell, self.resolved)
+        self._told: set[str] = set()
 
     @cached_property
     def namespace(self) -> Namespace:
@@ -87,13 +82,14 @@ class Statebook(Configurable):
     def install(self, names: Sequence[str]) -> None:
         """Register %agent and %%agent under these names."""
         self.names = tuple(names)
-        self.shell.configurables.append(self)
+        self.shell.configurables.append(self.configured)
         for name in names:
             self.shell.register_magic_function(self.run, "line_cell", name)
 
     def remove(self) -> None:
         """Unregister what is still ours."""
-        self.shell.configurables.remove(self)
+        self.shell.configurables.remove(self.configured)
+        self.configured.leave()
         for name in self.names:
             for kind in ("line", "cell"):
                 if self.owns(name, kind):
@@ -131,6 +127,7 @@ class Statebook(Configurable):
     async def _ask(self, flags: Flags, cell: str) -> None:
         if not cell.strip():
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
+        self.resolved(cell).check()
         session = self.session(cell)
         call = self.call(flags, cell, session)
         sink = self._sink(session, verbose=flags.verbose, stream=not flags.no_stream)
@@ -143,6 +140,7 @@ class Statebook(Configurable):
             self.shell.user_ns[flags.out] = run.answer
 
     async def _resume(self, flags: Flags) -> None:
+        self.resolved().check()
         session = self.session()
         number = self.commands.to_resume(flags)
         sink = self._sink(session, verbose=flags.verbose)
@@ -194,35 +192,47 @@ class Statebook(Configurable):
 
     def session(self, cell: str = "") -> Session:
         """The current session, opened on first use. Raises StoreError subclasses."""
-        settings = self.settings()
-        session = self.registry.ensure(settings, lambda: self.notebook(cell))
-        session.configure(settings)
+        found = self.resolved(cell)
+        session = self.registry.ensure(found.settings, lambda: self.notebook(cell))
+        session.configure(found.settings)
+        self._tell(found.notices)
         return session
 
     def notebook(self, cell: str = "") -> Notebook:
-        """The notebook this kernel belongs to, as far as it can be seen."""
+        """The notebook this kernel belongs to, as far as it can be seen, and the store that is set for it."""
+        here = self._here(cell)
+        store = self._resolved_at(here.path.parent).given["store"][0]
+        if store.level == "project":
+            return replace(here, store=Path(str(store.value)), how=f"{here.how}; store by {store.where}")
+        return here
+
+    def resolved(self, cell: str = "") -> Resolved:
+        """The settings in force, and where each comes from; read anew each time."""
+        current = self.registry.current if "registry" in vars(self) else None
+        return self._resolved_at((current.notebook if current is not None else self._here(cell)).path.parent)
+
+    def settings(self) -> Settings:
+        """The settings in force. What can't be read is left out: `Resolved.check` tells."""
+        return self.resolved().settings
+
+    def _resolved_at(self, folder: Path) -> Resolved:
+        layers = (self.configured.ipython, from_project(folder), from_environment(os.environ), self.configured.notebook)
+        return resolve(layers, folder)
+
+    def _here(self, cell: str) -> Notebook:
         from statebook.session.notebook.identity import identify
 
         from .surroundings import look_around
 
-        return identify(look_around(self.shell, cell), self.settings())
+        return identify(look_around(self.shell, cell), resolve([from_environment(os.environ)]).settings)
 
-    def settings(self) -> Settings:
-        """Defaults, the environment, then what ``%config`` says."""
-        base = Settings().with_environment()
-        return Settings(
-            model=self.model or base.model,
-            sources=tuple(self.sources) or base.sources,
-            max_steps=self.max_steps,
-            max_tokens=self.max_tokens,
-            budget=self.budget,
-            timeout=self.timeout,
-            replay=cast("Any", self.replay),  # one of its Enum
-            state=cast("Any", self.state),
-            base_url=self.base_url,
-            store=base.store,
-            notebook=base.notebook,
-        )
+    def _tell(self, notices: Sequence[str]) -> None:
+        from statebook.ui.sheets.sheet import note
+
+        for notice in notices:
+            if notice not in self._told:
+                self._told.add(notice)
+                note(notice)
 
     def _evaluate(self, expression: str) -> object:
         return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # noqa: S307 - the user's own expression
