@@ -14,13 +14,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
-from statebook.context.window import Window, assemble, request_key, tools_json
+from statebook.context.files import Files
+from statebook.context.tokens import calibrate
+from statebook.context.window import Past, Window, assemble, request_key, tools_json
 from statebook.errors import ModelError, StoreDamaged, StoreError
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.journal.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
 from statebook.protocol.journal.runs import Run
-from statebook.protocol.messages import File
-from statebook.protocol.models import Completion, Fault, Metered, ModelRequest, TextDelta, Usage
+from statebook.protocol.models import Completion, Fault, Metered, TextDelta, Usage
 from statebook.protocol.tools import ArtifactData
 
 from .environment import Environment, Paused
@@ -29,6 +30,9 @@ from .recorded import Repeat
 
 _PULSE = 0.1
 """Seconds between two drafts of a streaming answer."""
+
+_CALIBRATED_ON = 5
+"""Newest earlier runs whose counted tokens correct the estimates."""
 
 _RETRIES = (1.0, 4.0)
 """Seconds to wait before asking again after a failure that asking again may cure, where the server names none."""
@@ -79,18 +83,26 @@ def _tell(run: Run, env: Environment, error: ModelError, wait: float) -> None:
 
 def window_of(run: Run, env: Environment) -> Window:
     """What the next model call of this run would send."""
-    first = 0
-    if env.earlier:
-        newest = env.load(env.earlier[-1])
-        first = newest.first
-    return assemble(
-        run,
+    first, recent = 0, [env.load(number) for number in env.earlier[-_CALIBRATED_ON:][::-1]]
+    compacted, at = env.store.as_of_head.compacted() or (None, 0)
+    if recent and recent[0].last_seq > at:  # else the conversation has another form since: begin with all of it
+        first = recent[0].first
+    past = Past(
         env.earlier,
         env.load,
-        tools=env.tools.specs(),
-        context_tokens=env.model.context_tokens,
-        first=run.first or first,
+        run.first or first,
+        compacted,
+        Files(lambda digest: _bytes(env, digest)),
+        calibrate(recent, env.model.name).factor,  # of earlier runs: what this one has sent must not change under it
     )
+    return assemble(run, past, tools=env.tools.specs(), context_tokens=env.model.context_tokens)
+
+
+def _bytes(env: Environment, digest: str) -> bytes | None:
+    """The bytes of a file that came with a prompt; None where they are missing or damaged."""
+    with suppress(StoreDamaged):
+        return env.store.artifacts.get(digest)
+    return None
 
 
 async def _ask_once(run: Run, env: Environment) -> None:
@@ -103,13 +115,12 @@ async def _ask_once(run: Run, env: Environment) -> None:
         raise Paused(pause.reason, pause.detail)
     step = run.last_step + 1
     key = f"{env.store.session_id}:{run.number}.{_first_try(run, window.digest, step)}"
-    _record_request(run, env, step, window, asked)
+    _record_request(run, env, window, asked)
     request = replace(
         window.request,
         max_output_tokens=tokens_left(run, window.tokens),
         cache_key=env.store.session_id,
         idempotency_key=key,
-        files=_files(window.request, env),
     )
     stream = _Draft(run, env, step)
     began = time.monotonic()
@@ -154,15 +165,6 @@ def _first_try(run: Run, sent: str, step: int) -> int:
     return step
 
 
-def _files(request: ModelRequest, env: Environment) -> dict[str, bytes]:
-    """The bytes of the files that the messages name; a damaged or missing one is left out, and told by its name."""
-    files = {}
-    for part in (part for message in request.messages for part in message.parts if isinstance(part, File)):
-        with suppress(StoreDamaged, KeyError):
-            files[part.digest] = env.store.artifacts.get(part.digest)
-    return files
-
-
 def _dollars(env: Environment, usage: Usage, said: float | None) -> float | None:
     """What the server says it cost, else its price as known here; None where neither is known."""
     if said is not None:
@@ -196,19 +198,18 @@ def _repeated(run: Run, env: Environment, window: Window, asked: str) -> bool:
     pause = reached(run)
     if pause is not None:
         raise Paused(pause.reason, pause.detail)
-    _record_request(run, env, run.last_step + 1, window, asked, found)
+    _record_request(run, env, window, asked, repeat=found)
     return True
 
 
-def _record_request(
-    run: Run, env: Environment, step: int, window: Window, asked: str, repeat: Repeat | None = None
-) -> None:
+def _record_request(run: Run, env: Environment, window: Window, asked: str, *, repeat: Repeat | None = None) -> None:
+    step = run.last_step + 1
     system = ArtifactData(window.request.system.encode(), "text/plain", "system")
     tools = ArtifactData(tools_json(window.request.tools).encode(), "application/json", "tools")
     new = [artifact for artifact in (system, tools) if env.store.artifacts.find(digest(artifact.data)) is None]
     model = repeat.model if repeat else env.model.name
     event: Event = ModelRequested(
-        model, window.digest, digest(system.data), digest(tools.data), window.first, window.tokens, asked
+        model, window.digest, digest(system.data), digest(tools.data), window.first, window.estimated, asked
     )
     env.commit(run, [(step, event), *([(step, repeat.event)] if repeat else [])], new)
 

@@ -13,6 +13,7 @@ from typing import cast
 from statebook.errors import ModelError
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.events import (
+    AnswerRejected,
     CheckpointMade,
     EndStatus,
     ModelInterrupted,
@@ -25,8 +26,12 @@ from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage, marks_in
 
 from .acting import act
+from .answers import problem
 from .asking import ask_model
 from .environment import Environment, Paused
+
+_REPAIRS = 1
+"""How often an answer that does not have its form is asked for again."""
 
 
 async def drive(run: Run, env: Environment) -> None:
@@ -36,11 +41,11 @@ async def drive(run: Run, env: Environment) -> None:
     then stays open, to be resumed).
     """
     try:
-        while not answered(run):
+        while not answered(run) or not _in_form(run, env):
             if run.models and run.models[-1].open_calls:
                 await act(run, env)
             else:
-                await ask_model(run, env)
+                await _ask(run, env)
         cited, unknown = citations(run, env)
         _end(run, env, RunEnded("done", "", cited, unknown))
     except Paused as paused:
@@ -53,8 +58,30 @@ async def drive(run: Run, env: Environment) -> None:
 
 
 def answered(run: Run) -> bool:
-    """The last model step answered and wants nothing more."""
-    return bool(run.models) and run.models[-1].message is not None and not run.models[-1].calls
+    """The last model step answered and wants nothing more; an answer that was rejected for its form is none."""
+    last = run.models[-1] if run.models else None
+    return last is not None and last.message is not None and not last.calls and not last.rejected
+
+
+def _in_form(run: Run, env: Environment) -> bool:
+    """Whether the answer has its form; where not, that is recorded, and the model is told."""
+    last = run.models[-1]
+    wrong = problem(run.started.answer, last.text, env.check)
+    if wrong:
+        env.commit(run, [(last.step, AnswerRejected(wrong))])
+    return not wrong
+
+
+async def _ask(run: Run, env: Environment) -> None:
+    """Ask the model; ModelError when it has had its chance to mend an answer that did not have its form."""
+    if run.rejections > _REPAIRS:
+        form = run.started.answer
+        raise ModelError(
+            f"the answer does not have the form that was asked for ({form.name or form.kind}), also when asked again:"
+            f" {run.models[-1].rejected}",
+            "Its text is kept.",
+        )
+    await ask_model(run, env)
 
 
 def resume(run: Run, env: Environment, limits: Limits) -> None:

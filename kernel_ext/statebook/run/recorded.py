@@ -43,7 +43,7 @@ class Recorded:
         yield from reversed(self._by_key.get(key, []))
 
     def answer(self, request: Request) -> ModelAnswered | None:
-        """The answer to a request as an event that repeats it: the same bytes, nothing spent. None where it has none."""
+        """The answer to a request as an event that repeats it: the same bytes, nothing spent. None: it has none."""
         for entry in self._store.journal.entries_of_run(request.run):
             event = entry.event
             if entry.step == request.step and isinstance(event, ModelAnswered):

@@ -112,12 +112,16 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a run had spent when it was last resumed: its limits count from there. Seconds are seconds of work."""
+    """What a run had spent when it was last resumed: its limits count from there. Seconds are seconds of work.
+
+    ``rejections`` are the rejected answers that a failed run was forgiven when it was taken up again.
+    """
 
     steps: int = 0
     tokens: int = 0
     seconds: float = 0.0
     dollars: float = 0.0
+    rejections: int = 0
 
 
 @dataclass(slots=True)
@@ -225,9 +229,10 @@ class Run:
         if isinstance(event, RunPaused):
             self.status, self.pause = "paused", event
         elif isinstance(event, RunResumed):
+            forgiven = self.allowance.rejections + (self.rejections if self.status == "failed" else 0)
             self.status, self.pause, self.error, self.pid, self.ended = "running", None, "", event.pid, None
             self.limits = event.limits
-            self.allowance = Allowance(self.steps, self.usage.total, self.worked, self.cost.dollars)
+            self.allowance = Allowance(self.steps, self.usage.total, self.worked, self.cost.dollars, forgiven)
         else:
             self.status, self.error, self.ended = event.status, event.error, entry.time
             self.cited, self.unknown = event.cited, event.unknown
@@ -244,6 +249,11 @@ class Run:
     def calls(self) -> list[CallRecord]:
         """All tool calls, in order."""
         return [call for model in self.models for call in model.calls]
+
+    @property
+    def rejections(self) -> int:
+        """Answers that did not have their form, since the run was begun or taken up again after it had failed."""
+        return sum(bool(model.rejected) for model in self.models) - self.allowance.rejections
 
     @property
     def usage(self) -> Usage:
