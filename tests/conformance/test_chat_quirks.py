@@ -1,0 +1,87 @@
+"""Every way a chat server is known to stream an answer gives that answer, as events and over a real connection."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+from statebook.model.openai.chat.accumulate import Accumulator
+from statebook.protocol.messages import Reasoning
+from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, TextDelta
+
+CASES = runpy.run_path(str(Path(__file__).with_name("chat_cases.py")))["CASES"]
+
+QUIRKS = {
+    "no index on tool-call deltas": ["no index", "no index, two calls in one frame", "no index and no id, two calls",
+                                     "no index, pieces of two calls", "an index that comes later"],
+    "every parallel call with index 0": ["every call with index 0", "every call with index 0, in one frame",
+                                         "every call with index 0 and no id", "every call with index 0, in pieces",
+                                         "alternating pieces with ids and index 0"],
+    "no id": ["no id", "an empty id", "the same id twice", "another id on every piece"],
+    "whole arguments in one frame, or as an object": ["whole arguments in one frame", "arguments as an object",
+                                                      "arguments as an empty object, then pieces", "no arguments"],
+    "id and name repeated on every frame": ["id and name on every piece", "the name on every piece and no id",
+                                            "the whole call repeated at the end", "null names and ids on later pieces"],
+    "finish_reason stop with tool calls": ["finish_reason stop with calls", "a finish_reason with each call",
+                                           "finish_reason tool_calls without calls"],
+    "reasoning in three places": ["reasoning_content", "reasoning", "reasoning_details",
+                                  "reasoning in two places at once", "reasoning under both names",
+                                  "null reasoning beside text", "content as blocks"],
+    "SSE comments": ["comments between frames"],
+    "empty or null choices": ["empty choices first", "null choices", "no choices at all", "null delta and null choice"],
+    "a last usage chunk": ["counts after the end", "counts after the end beside an empty delta",
+                           "counts beside the end", "counts on every frame", "null counts until the end",
+                           "null details", "no counts at all"],
+    "counts and prices in other words": ["cache hits in DeepSeek's words", "reasoning counted in the total only",
+                                         "the server's own price"],
+    "an extra empty message item": ["an empty message at the end", "empty deltas between", "an empty entry at the end",
+                                    "the whole message repeated at the end"],
+    "role repeated": ["role on every frame"],
+    "other finish reasons": ["empty finish_reason until the end", "another finish_reason",
+                             "finish_reason beside the last text"],
+    "a whole object instead of a stream": ["one object instead of a stream", "one object as the only frame",
+                                           "calls in one object"],
+    "refusals, filters and cuts": ["a refusal", "a filter after some words", "a length reached",
+                                   "a length reached before a word", "a length reached inside a call"],
+    "json_schema accepted and ignored": ["json text as asked"],
+    "none": ["as documented", "a call as documented", "two calls in pieces that alternate", "text before a call",
+             "a second answer is not ours"],
+}  # fmt: skip
+
+
+def test_every_quirk_has_its_cases_and_every_case_its_quirk():
+    named = [case for cases in QUIRKS.values() for case in cases]
+    assert sorted(named) == sorted(CASES)
+
+
+def grown(case) -> list[ModelEvent]:
+    """The events of a case fed chunk by chunk, as far as a client would read."""
+    accumulator = Accumulator()
+    seen: list[ModelEvent] = []
+    for frame in case.frames:
+        if isinstance(frame, dict) and not accumulator.finished:
+            seen += accumulator.feed(frame)
+    return [*seen, accumulator.completion()]
+
+
+def check(case, events: list[ModelEvent]) -> None:
+    done = events[-1]
+    assert isinstance(done, Completion)
+    assert done.message.text == case.text
+    assert [(call.id, call.name, json.loads(call.arguments)) for call in done.message.calls] == case.calls
+    assert "".join(part.text for part in done.message.parts if isinstance(part, Reasoning)) == case.reasoning
+    assert done.stop == case.stop
+    used = done.usage
+    assert (used.input, used.cached, used.output, used.reasoning) == case.usage
+    assert done.dollars == case.dollars
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == case.text
+    assert "".join(event.text for event in events if isinstance(event, ReasoningDelta)) == case.reasoning
+    metered = [event for event in events if isinstance(event, Metered)]
+    assert [metered[-1].usage, metered[-1].dollars] == [done.usage, done.dollars] if metered else not done.usage.total
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_events_give_the_answer(name):
+    check(CASES[name], grown(CASES[name]))
