@@ -39,14 +39,30 @@ def resolve(name: str, setup: ModelSetup | None = None) -> Model:
 
 
 def default_name(env: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The model used where nothing was chosen, and a one-line reason: a configured provider, else ``offline:``."""
+    """The model used where nothing was chosen, and a one-line reason: a configured provider, else ``offline:``.
+
+    Only ``openai:`` has a model of its own to name; where the key of another provider is set, the reason says so.
+    """
     values = os.environ if env is None else env
+    others = also_set(values)
+    also = f" ({others[0][1]} is set too: `-m {others[0][0]}:MODEL` asks that one)" if others else ""
     for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         if values.get(variable):
             from .openai.settings import model_name
 
-            return f"openai:{model_name('', values)}", f"{variable} is set"
+            return f"openai:{model_name('', values)}", f"{variable} is set{also}"
+    if others:
+        provider, variable = others[0]
+        return OFFLINE, f"{variable} is set, but no model is named: `%agent models {provider}` lists what it has"
     return OFFLINE, "no model is configured; connect one with -m provider:model"
+
+
+def also_set(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The providers besides ``openai:`` whose key is in the environment, each with its variable."""
+    from .openai.presets import OPENAI, PRESETS
+
+    named = [(each.provider, each.configured(env)) for each in PRESETS if each is not OPENAI and each.key(env)]
+    return [(provider, variable) for provider, variable in named if variable]
 
 
 def provider_names() -> list[str]:

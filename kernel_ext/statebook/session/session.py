@@ -14,7 +14,6 @@ from statebook.context.window import Window
 from statebook.errors import RunFailed, RunPaused, StoreDamaged, StoreError, UsageError
 from statebook.ids import run_name
 from statebook.model.base import Model
-from statebook.model.registry import default_name, resolve
 from statebook.protocol.calls import AgentCall, Limits
 from statebook.protocol.journal.events import RunStarted, SessionOpened
 from statebook.protocol.journal.runs import Run
@@ -29,6 +28,7 @@ from statebook.store.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
 
+from .models import Models
 from .notebook.identity import Notebook, cells_of
 from .notebook.kinship import remember
 from .permissions import Permissions
@@ -47,8 +47,7 @@ class Session:
         self.settings = settings
         self.toolset = Toolset(store, notebook, settings, surfaces)
         self.permissions = Permissions(store)
-        self.models: dict[str, Model] = {}
-        self._used = ""
+        self.models = Models(store, settings)
         self._claims = Claims()
         self._runs: dict[int, Run] = {}
         self._active: int = 0
@@ -73,7 +72,7 @@ class Session:
         self.check_free()
         if not call.prompt.strip():
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
-        model = self.model(call.model)
+        model = self.model(call.model, call.base_url)
         self.toolset.select(call.tools)
         if call.branch and not call.fresh:
             self._go_to(call.branch)
@@ -101,7 +100,7 @@ class Session:
 
     def preview(self, call: AgentCall) -> Window:
         """What the model would be sent for this cell, without sending or recording anything."""
-        model = self.model(call.model)
+        model = self.model(call.model, call.base_url)
         run = self._unrecorded(call, model)
         return window_of(run, self._environment(run, model, Silent(), Silent()))
 
@@ -122,23 +121,19 @@ class Session:
         numbers = self.store.run_numbers()
         return self.run(numbers[-1]) if numbers else None
 
-    def model(self, name: str = "") -> Model:
+    def model(self, name: str = "", base_url: str = "") -> Model:
         """The model of that name, or the default. UsageError and UnknownName for names that can't be resolved."""
-        wanted = name or self._used or self.settings.model or default_name()[0]
-        if wanted not in self.models:
-            self.models[wanted] = resolve(wanted)
-        return self.models[wanted]
+        return self.models.get(name, base_url)
 
     def use(self, model: Model) -> None:
         """Make a model object the default of this session."""
-        self.models[model.name] = model
-        self._used = model.name
+        self.models.use(model)
 
     def configure(self, settings: Settings) -> None:
         """Take over settings that the person has changed since the session was opened. UsageError for a bad one."""
         if settings.sources != self.settings.sources:
             self.toolset.use_sources(settings.sources)
-        self.settings = settings
+        self.settings = self.models.settings = settings
 
     def passage_texts(self, passages: Sequence[Passage]) -> Mapping[str, str]:
         """The texts of cited passages by mark; a passage that is gone is left out."""
@@ -214,6 +209,7 @@ class Session:
             temperature=call.temperature,
             label=call.label,
             answer=call.answer,
+            automatic=not call.model and self.models.choice().automatic,
         )
 
     def _unrecorded(self, call: AgentCall, model: Model) -> Run:
@@ -254,6 +250,8 @@ class Session:
             self._active = 0
         with suppress(StoreError):  # only what a copy would be known by; the answer is on disk
             remember(self.store, self.notebook)
+        if run.started.automatic:
+            run.notes.extend(self.models.advice())
         close(sink, run)
         return _answered(run)
 

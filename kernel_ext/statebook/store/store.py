@@ -69,6 +69,11 @@ class Store:
         rows = self.database.rows("SELECT value FROM meta WHERE key = ?", [key])
         return str(rows[0][0]) if rows else ""
 
+    def metas(self, prefix: str) -> dict[str, str]:
+        """The named values whose names begin with ``prefix``."""
+        rows = self.database.rows("SELECT key, value FROM meta WHERE starts_with(key, ?)", [prefix])
+        return {str(key): str(value) for key, value in rows}
+
     def set_meta(self, **values: str) -> None:
         """Set named values of the file itself, in one commit."""
         with self.database.transaction():
@@ -165,6 +170,16 @@ class Store:
             [key, *values],
         )
         return [(run, cell or "") for run, cell in rows]
+
+    def models_asked(self) -> list[str]:
+        """The names of the models that runs of the current lineage were begun with."""
+        condition, values = self.journal.on_lineage()
+        rows = self.database.rows(
+            f"SELECT DISTINCT body->>'$.model' AS model FROM journal WHERE kind = 'run_started' AND {condition}"
+            " ORDER BY model",
+            values,
+        )
+        return [model for (model,) in rows if model]
 
     def sql(self, query: str) -> pd.DataFrame:
         """The rows of a reading query over the views. UsageError for anything that would write, or does not run."""
