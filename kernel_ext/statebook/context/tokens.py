@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
 
+from statebook.protocol.journal.runs import Run
 from statebook.protocol.messages import File, Message, ToolCall
+
+from .files import Files
 
 _PIECE = re.compile(r"[A-Za-z]{1,6}|\d{1,3}|[^\sA-Za-z\d]|\s{2,}")
 _PER_MESSAGE = 4
-_PER_FILE = 800
+_LOWEST, _HIGHEST = 0.5, 2.0
+_CALLS = 12
+"""Newest calls that an estimate is calibrated on."""
+_SMALLEST = 50
+"""Tokens below which a call says little about the ratio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """By what a server's own counts differ from our estimates: ``factor`` (0.5 to 2), from so many ``calls``."""
+
+    factor: float = 1.0
+    calls: int = 0
+
+
+def calibrate(runs: Iterable[Run], model: str) -> Calibration:
+    """The median of counted over estimated input tokens in the newest calls of a model; ``runs`` newest first."""
+    ratios: list[float] = []
+    for run in runs:
+        ratios += [
+            record.usage.input / record.estimate
+            for record in reversed(run.models)
+            if record.model == model and record.usage.input and record.estimate >= _SMALLEST
+        ]
+        if len(ratios) >= _CALLS:
+            break
+    newest = ratios[:_CALLS]
+    if not newest:
+        return Calibration()
+    return Calibration(round(min(max(median(newest), _LOWEST), _HIGHEST), 2), len(newest))
 
 
 def estimate(text: str) -> int:
@@ -16,12 +51,12 @@ def estimate(text: str) -> int:
     return sum(1 for _ in _PIECE.finditer(text))
 
 
-def estimate_message(message: Message) -> int:
-    """Tokens of a message, framing included."""
+def estimate_message(message: Message, files: Files | None = None) -> int:
+    """Tokens of a message, framing included; files weigh by their size where their bytes are given."""
     total = _PER_MESSAGE
     for part in message.parts:
         if isinstance(part, File):
-            total += _PER_FILE
+            total += (files or Files()).tokens(part)
         elif isinstance(part, ToolCall):
             total += estimate(part.name) + estimate(part.arguments)
         else:

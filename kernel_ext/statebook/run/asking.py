@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import cast
@@ -81,8 +81,8 @@ def _tell(run: Run, env: Environment, error: ModelError, wait: float) -> None:
         run.notes = [*(each for each in run.notes if each != note), note]
 
 
-def window_of(run: Run, env: Environment) -> Window:
-    """What the next model call of this run would send."""
+def window_of(run: Run, env: Environment, files: Mapping[str, bytes] | None = None) -> Window:
+    """What the next model call of this run would send; ``files`` are bytes that are not in the store yet."""
     first, recent = 0, [env.load(number) for number in env.earlier[-_CALIBRATED_ON:][::-1]]
     compacted, at = env.store.as_of_head.compacted() or (None, 0)
     if recent and recent[0].last_seq > at:  # else the conversation has another form since: begin with all of it
@@ -92,7 +92,7 @@ def window_of(run: Run, env: Environment) -> Window:
         env.load,
         run.first or first,
         compacted,
-        Files(lambda digest: _bytes(env, digest)),
+        Files(lambda digest: (files or {}).get(digest) or _bytes(env, digest)),
         calibrate(recent, env.model.name).factor,  # of earlier runs: what this one has sent must not change under it
     )
     return assemble(run, past, tools=env.tools.specs(), context_tokens=env.model.context_tokens)

@@ -8,6 +8,7 @@ from typing import Any
 
 from statebook.protocol.approvals import Grant, Rule
 from statebook.protocol.journal.events import (
+    ConversationCompacted,
     Entry,
     Event,
     GrantEnded,
@@ -21,11 +22,14 @@ from statebook.protocol.memories import Memory
 
 from .journal import Journal
 
-_KINDS = tuple(cls.kind for cls in (MemoryKept, MemoryForgotten, ToolStateSet, GrantGiven, GrantEnded, RuleSet))
+_KINDS = tuple(
+    cls.kind
+    for cls in (MemoryKept, MemoryForgotten, ToolStateSet, GrantGiven, GrantEnded, RuleSet, ConversationCompacted)
+)
 
 
 class Projection:
-    """Memories, tool state and grants of one branch's lineage.
+    """Memories, tool state, grants and the compacted conversation of one branch's lineage.
 
     Built from the journal when first asked for, or when the branch changed; then fed with new entries.
     """
@@ -39,6 +43,7 @@ class Projection:
         self._state: dict[str, dict[str, Any]] = {}
         self._grants: list[Grant] = []
         self._rules: list[Rule] = []
+        self._compacted: tuple[ConversationCompacted, int] | None = None
 
     def memories(self) -> list[Memory]:
         """Memories that are kept as of the head, oldest first."""
@@ -64,6 +69,12 @@ class Projection:
             self._catch_up()
             return list(self._rules)
 
+    def compacted(self) -> tuple[ConversationCompacted, int] | None:
+        """The newest compaction as of the head and its place in the journal; ``upto`` 0 takes an earlier one back."""
+        with self._lock:
+            self._catch_up()
+            return self._compacted
+
     def skip(self, entries: Sequence[Entry]) -> None:
         """New entries that say nothing about any of this only move the position; others are read when asked for."""
         with self._lock:
@@ -76,6 +87,7 @@ class Projection:
         if current != self._branch:
             self._branch, self._seq = current, 0
             self._memories, self._state, self._grants, self._rules = {}, {}, [], []
+            self._compacted = None
         last = self._journal.last_seq
         if self._seq < last:
             for entry in self._journal.entries(kinds=_KINDS, after=self._seq):
@@ -101,6 +113,8 @@ class Projection:
             state.update(event.values)
             for key in [key for key, value in event.values.items() if value is None]:
                 state.pop(key)
+        elif isinstance(event, ConversationCompacted):
+            self._compacted = event, entry.seq
         else:
             self._apply_permission(event)
 
