@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from statebook.config import Settings
+from statebook.config.sources import Resolved
 from statebook.protocol.calls import Attachment
 from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import Registry
@@ -35,4 +36,8 @@ class Host(Protocol):
 
     def settings(self) -> Settings:
         """What holds now."""
+        ...
+
+    def resolved(self, cell: str = "") -> Resolved:
+        """What holds now, and where each setting comes from."""
         ...

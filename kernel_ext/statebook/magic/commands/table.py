@@ -10,8 +10,9 @@ from .history import HistoryCommands
 from .host import Host
 from .knowledge import KnowledgeCommands
 from .session import SessionCommands
+from .settings import SettingsCommands
 
-GROUPS = (SessionCommands, HistoryCommands, KnowledgeCommands, AboutCommands)
+GROUPS = (SessionCommands, HistoryCommands, KnowledgeCommands, AboutCommands, SettingsCommands)
 """Each is made with its host and has one method ``do_NAME`` per subcommand, which gives what IPython displays."""
 
 
