@@ -6,15 +6,16 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from statebook.config import Settings
-from statebook.context.window import Window
-from statebook.errors import RunFailed, RunPaused, StoreDamaged, StoreError, UsageError
+from statebook.context.window import Window, request_key
+from statebook.errors import ModelError, NotRecorded, RunFailed, RunPaused, StoreDamaged, StoreError, UsageError
 from statebook.ids import run_name
 from statebook.model.base import Model
-from statebook.protocol.calls import AgentCall, Limits
+from statebook.model.registry import OFFLINE
+from statebook.protocol.calls import AgentCall, Limits, ReplayMode
 from statebook.protocol.journal.events import RunStarted, SessionOpened
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
@@ -22,20 +23,31 @@ from statebook.protocol.tools import ArtifactData
 from statebook.run.asking import window_of
 from statebook.run.environment import Environment, close
 from statebook.run.limits import merged
-from statebook.run.loop import drive, resume
-from statebook.run.seams import Asker, Silent, Sink
+from statebook.run.loop import answered, drive, resume
+from statebook.run.recorded import Replay
+from statebook.run.seams import Asker, Check, Silent, Sink
 from statebook.store.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
 
+from .difference import not_recorded
 from .models import Models
 from .notebook.identity import Notebook, cells_of
 from .notebook.kinship import remember
 from .permissions import Permissions
-from .replay import Claims, key_of
+from .replay import FINISHED, Record, Wanted, key_of, notes_of
 from .toolset import Surfaces, Toolset
 
-_FINISHED = ("done",)
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who takes part in a run: who answers, who watches, who decides; what may be repeated; who checks the answer."""
+
+    model: Model
+    sink: Sink
+    asker: Asker
+    replay: Replay | None = None
+    check: Check | None = None
 
 
 class Session:
@@ -48,8 +60,8 @@ class Session:
         self.toolset = Toolset(store, notebook, settings, surfaces)
         self.permissions = Permissions(store)
         self.models = Models(store, settings)
-        self._claims = Claims()
         self._runs: dict[int, Run] = {}
+        self._record = Record(store, self.run, lambda: {cell for cell, _ in cells_of(notebook.path)})
         self._active: int = 0
         self.latest: int = 0
         """The run that was worked on last; 0 before the first."""
@@ -62,47 +74,55 @@ class Session:
 
     # -- one cell ------------------------------------------------------------------------------------------------
 
-    async def execute(self, call: AgentCall, sink: Sink, asker: Asker) -> Run:
+    async def execute(self, call: AgentCall, sink: Sink, asker: Asker, check: Check | None = None) -> Run:
         """Do what executing this cell means, and return its run when it is done.
 
         Finished before: drawn again from the journal, for nothing. Begun before: gone on with. Else, or with
-        ``fresh``: a new run. Raises UsageError (another run is active, unknown names), RunFailed, RunPaused,
+        ``fresh``: a new run. ``call.replay`` says how far the journal may answer; ``check`` is that of `Environment`.
+        Raises UsageError (another run is active, unknown names; NotRecorded), RunFailed, RunPaused,
         asyncio.CancelledError (stopped; recorded).
         """
         self.check_free()
-        if not call.prompt.strip():
-            raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
-        model = self.model(call.model, call.base_url)
-        self.toolset.select(call.tools)
+        mode = self._mode(call)
+        wanted = self._wanted(call, mode)
+        if mode != "only":  # there a tool that a recorded run was given may be gone
+            self.toolset.select(call.tools)
         if call.branch and not call.fresh:
-            self._go_to(call.branch)
-        found = self._recorded(call, model)
-        if found is not None and call.fresh:
-            self._fork_before(found, call.branch)
-        elif found is not None:
-            self._claims.claim(found.number, call.cell_id)
-            if found.status in _FINISHED:
-                return self._replay(found, sink)
-            return await self._go_on(found, call.limits, model, sink, asker)
+            self._go_to(call.branch, wanted, mode)
+        found = self._record.find(call, wanted, mode)
+        done = found is not None and found.status in FINISHED
+        if found is not None and done and not (call.fresh or mode == "off"):
+            self._record.claims.claim(found.number, call.cell_id)
+            return self._replay(found, wanted, sink)
+        team = Team(wanted.answering(mode), sink, asker, self._record.replay(call, mode), check)
+        if found is not None and not done and not call.fresh:
+            self._record.claims.claim(found.number, call.cell_id)
+            return await self._go_on(found, call.limits, team)
+        if found is not None:
+            self._fork_before(found, call.branch if call.fresh else "")
         elif call.fresh and call.branch:
-            self._go_to(call.branch)
-        run = self._start(call, model)
-        self._claims.claim(run.number, call.cell_id)
-        return await self._drive(run, model, sink, asker)
+            self._go_to(call.branch, wanted, mode)
+        run = self._start(call, wanted, mode, team)
+        self._record.claims.claim(run.number, call.cell_id)
+        return await self._drive(run, team)
 
     async def resume(self, number: int, limits: Limits, sink: Sink, asker: Asker, model: str = "") -> Run:
         """Go on with a run that has no answer yet. UsageError when it has one, or there is no such run."""
         self.check_free()
         run = self.run(number)
-        if run.status in _FINISHED:
+        if run.status in FINISHED:
             raise UsageError(f"{run_name(number)} has its answer.", f"`%agent show {run_name(number)}` draws it again.")
-        return await self._go_on(run, limits, self.model(model or run.started.model), sink, asker)
+        mode = self.settings.replay
+        wanted = self._wanted(AgentCall("", model=model or run.started.model), mode)
+        return await self._go_on(
+            run, limits, Team(wanted.answering(mode), sink, asker, self._record.replay(None, mode))
+        )
 
     def preview(self, call: AgentCall) -> Window:
         """What the model would be sent for this cell, without sending or recording anything."""
         model = self.model(call.model, call.base_url)
-        run = self._unrecorded(call, model)
-        return window_of(run, self._environment(run, model, Silent(), Silent()))
+        run = self._unrecorded(call, model.name)
+        return window_of(run, self._environment(run, Team(model, Silent(), Silent())))
 
     # -- what there is -------------------------------------------------------------------------------------------
 
@@ -156,25 +176,40 @@ class Session:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _recorded(self, call: AgentCall, model: Model) -> Run | None:
-        runs = self.store.runs_with_key(key_of(call, model.name))
-        present = {cell for cell, _ in cells_of(self.notebook.path)} if runs and call.cell_id else set()
-        number = self._claims.find(runs, call.cell_id, present)
-        if number:
-            return self.run(number)
-        # without ids a second identical cell is a new question, but one that has no answer yet is being asked again
-        newest = self.run(runs[-1][0]) if runs and not call.cell_id else None
-        return newest if newest is not None and newest.status not in _FINISHED else None
+    def _mode(self, call: AgentCall) -> ReplayMode:
+        """How far the journal may answer. UsageError for a cell that makes no sense."""
+        if not call.prompt.strip():
+            raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
+        mode: ReplayMode = call.replay or self.settings.replay
+        if mode == "only" and call.fresh:
+            raise UsageError("--fresh asks a model, and --replay only never does.", "Use one of the two.")
+        return mode
 
-    def _go_to(self, name: str) -> None:
+    def _wanted(self, call: AgentCall, mode: ReplayMode) -> Wanted:
+        """The model this cell wants; what stands in its way here counts only when it has to be asked."""
+        choice = self.models.choice()
+        named = bool(call.model)
+        fallback = not named and choice.automatic and choice.name == OFFLINE
+        if fallback and mode == "only":  # nothing will be asked, so nothing need be looked for either
+            return Wanted(OFFLINE, None, fallback=True)
+        try:
+            model = self.model(call.model, call.base_url)
+        except (UsageError, ModelError) as error:
+            return Wanted(call.model or choice.name, None, error, named, fallback)
+        return Wanted(model.name, model, None, named, fallback)
+
+    def _go_to(self, name: str, wanted: Wanted, mode: ReplayMode) -> None:
         journal = self.store.journal
         branch = journal.find_branch(name)
         if branch is not None:
             journal.switch(branch)
-        else:
-            journal.start_branch(
-                name, journal.last_seq, checkpoint=journal.head_checkpoint(), why="asked for with --branch"
-            )
+            return
+        if mode == "only":
+            raise NotRecorded(f"There is no branch {name!r}, and --replay only starts none.", "Use --replay auto.")
+        wanted.answering(mode)
+        journal.start_branch(
+            name, journal.last_seq, checkpoint=journal.head_checkpoint(), why="asked for with --branch"
+        )
 
     def _fork_before(self, run: Run, name: str) -> None:
         """Leave the line just before ``run`` began, so that what is asked anew sees what it saw."""
@@ -188,52 +223,68 @@ class Session:
             why=f"--fresh: asks again what {run_name(run.number)} answered",
         )
 
-    def _start(self, call: AgentCall, model: Model) -> Run:
-        number = self.store.journal.next_run()
-        entries = self.store.commit([(Place(number), self._started(call, model))], artifacts=call.artifacts)
+    def _start(self, call: AgentCall, wanted: Wanted, mode: ReplayMode, team: Team) -> Run:
+        planned = self._unrecorded(call, wanted.name, mode)
+        if not self._may_go_on(planned, team):
+            raise not_recorded(call, wanted, self._record.nearest(call), self._record.claims.anonymous + 1)
+        entries = self.store.commit([(Place(planned.number), planned.started)], artifacts=call.artifacts)
         run = Run.fold(entries)
-        self._runs[number] = run
+        self._runs[run.number] = run
         return run
 
-    def _started(self, call: AgentCall, model: Model) -> RunStarted:
+    def _started(self, call: AgentCall, model: str, mode: ReplayMode) -> RunStarted:
+        tools = self.toolset.available(call.tools or ()) if mode == "only" and call.tools is not None else None
         return RunStarted(
             prompt=call.prompt,
             source=call.source,
             cell_id=call.cell_id,
-            key=key_of(call, model.name),
-            model=model.name,
+            key=key_of(call, model),
+            model=model,
             limits=merged(self._default_limits(), call.limits),
             attachments=call.attachments,
             recalled=self.toolset.recall(call.prompt),
-            tools=tuple(spec.name for spec in self.toolset.select(call.tools).specs()),
+            tools=tuple(spec.name for spec in (tools or self.toolset.select(call.tools)).specs()),
             temperature=call.temperature,
             label=call.label,
             answer=call.answer,
-            automatic=not call.model and self.models.choice().automatic,
+            automatic=not call.model,
+            fresh=call.fresh or mode == "off",
         )
 
-    def _unrecorded(self, call: AgentCall, model: Model) -> Run:
+    def _unrecorded(self, call: AgentCall, model: str, mode: ReplayMode = "auto") -> Run:
         number = self.store.journal.next_run()
-        return Run(number, self.store.journal.current, utc_now(), self._started(call, model))
+        return Run(number, self.store.journal.current, utc_now(), self._started(call, model, mode))
+
+    def _may_go_on(self, run: Run, team: Team) -> bool:
+        """False where the next thing to do is to ask a model, and that may only be replayed and is not recorded."""
+        if team.replay is None or not team.replay.only or answered(run) or (run.models and run.models[-1].open_calls):
+            return True
+        key = request_key(window_of(run, self._environment(run, team)).request)
+        return team.replay.find(run, team.model.name, key) is not None
 
     def _default_limits(self) -> Limits:
         settings = self.settings
         return Limits(settings.max_steps, settings.max_tokens, settings.timeout, settings.budget)
 
-    def _replay(self, run: Run, sink: Sink) -> Run:
+    def _replay(self, run: Run, wanted: Wanted, sink: Sink) -> Run:
         later = [number for number in self.store.run_numbers() if number > run.number]
-        shown = replace(run, replayed=True, notes=_replay_notes(later))
+        shown = replace(run, replayed=True, notes=notes_of(run, wanted, later))
         close(sink, shown)
         return shown
 
-    async def _go_on(self, run: Run, limits: Limits, model: Model, sink: Sink, asker: Asker) -> Run:
+    async def _go_on(self, run: Run, limits: Limits, team: Team) -> Run:
+        if not self._may_go_on(run, team):
+            raise NotRecorded(
+                f"{run_name(run.number)} has no answer yet, and under --replay only no model is asked.",
+                "Go on with it under --replay auto.",
+            )
         if run.branch != self.store.journal.current:
             self.store.journal.switch(self.store.journal.branches[run.branch])
-        resume(run, self._environment(run, model, sink, asker), merged(run.started.limits, limits))
-        return await self._drive(run, model, sink, asker)
+        resume(run, self._environment(run, team), merged(run.started.limits, limits))
+        return await self._drive(run, team)
 
-    async def _drive(self, run: Run, model: Model, sink: Sink, asker: Asker) -> Run:
-        env = self._environment(run, model, sink, asker)
+    async def _drive(self, run: Run, team: Team) -> Run:
+        env, sink = self._environment(run, team), team.sink
         self._active = self.latest = run.number
         try:
             await drive(run, env)
@@ -255,18 +306,20 @@ class Session:
         close(sink, run)
         return _answered(run)
 
-    def _environment(self, run: Run, model: Model, sink: Sink, asker: Asker) -> Environment:
+    def _environment(self, run: Run, team: Team) -> Environment:
         earlier = [number for number in self.store.run_numbers(run.branch) if number < run.number]
         return Environment(
             store=self.store,
-            model=model,
+            model=team.model,
             tools=self.toolset.available(run.started.tools),
             policy=self.permissions.policy,
-            sink=sink,
-            asker=asker,
+            sink=team.sink,
+            asker=team.asker,
             load=self.run,
             earlier=earlier,
             find_passage=self.store.documents.passage,
+            replay=team.replay,
+            check=team.check,
         )
 
 
@@ -283,10 +336,3 @@ def _answered(run: Run) -> Run:
             "Run the cell again to go on from the last finished step.",
         )
     return run
-
-
-def _replay_notes(later: Sequence[int]) -> list[str]:
-    if not later:
-        return []
-    newest = run_name(later[-1])
-    return [f"Recorded before {len(later)} newer run{'s' * (len(later) > 1)} (up to {newest}); --fresh asks again."]
