@@ -36,6 +36,9 @@ Fault = Literal[
 """Why a model call failed. ``broken_off`` is a connection that was reset, ``truncated`` a stream that ended cleanly
 without its terminal event."""
 
+UNSETTLED: frozenset[Fault] = frozenset({"timeout", "broken_off", "truncated", "malformed", "empty"})
+"""Faults of calls that a server had taken on: it may have made, and may bill, what did not arrive whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -80,6 +83,26 @@ class Cost:
     def known(self) -> bool:
         """Whether the dollars are all of it."""
         return not self.unknown
+
+    def __str__(self) -> str:
+        """``$0.0842``; ``$0.0842+`` where some of it is not known; "" where nothing is known or nothing was spent."""
+        return money(self.dollars) + "+" * bool(self.dollars and self.unknown)
+
+
+def money(dollars: float) -> str:
+    """``$0.0842``, ``$1.23``, ``<$0.0001``; "" for nothing."""
+    if not dollars:
+        return ""
+    cents = round(dollars, 4)
+    if not cents:
+        return "<$0.0001"
+    return f"${cents:.4f}" if cents < 1 else f"${dollars:,.2f}"
+
+
+def exact(dollars: float) -> str:
+    """An amount as a person set it, not rounded: ``$0.50``, ``$0.0005``, ``$5.00``."""
+    written = f"{dollars:.10f}"
+    return f"${written[:-8]}{written[-8:].rstrip('0')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +168,16 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """What the server has counted for this call so far; kept also when the call then fails."""
+    """What the server has counted for this call so far; kept also when the call then fails.
+
+    Of one answer the newest count holds, and its `Completion` counts all of it again. A provider that throws an
+    answer away and asks once more within the same call yields that answer's whole count as ``discarded``: such counts
+    add up, and to the usage and dollars of whatever ends the call.
+    """
 
     usage: Usage
     dollars: float | None = None
+    discarded: bool = False
 
 
 ModelEvent = TextDelta | ReasoningDelta | Metered | Completion

@@ -42,7 +42,7 @@ async def act(run: Run, env: Environment) -> None:
 
     Raises Paused when a call needs a person and none is there, or at a limit; calls that could run have run by then.
     """
-    pause = reached(run)
+    pause = reached(run, env.ceilings())
     if pause is not None:
         raise Paused(pause.reason, pause.detail)
     ready: list[tuple[CallRecord, Tool, dict[str, Any]]] = []

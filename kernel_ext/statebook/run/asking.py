@@ -19,13 +19,20 @@ from statebook.context.tokens import calibrate
 from statebook.context.window import Past, Window, assemble, request_key, tools_json
 from statebook.errors import ModelError, StoreDamaged, StoreError
 from statebook.protocol.journal.codec import digest
-from statebook.protocol.journal.events import Event, ModelAnswered, ModelFailed, ModelInterrupted, ModelRequested
+from statebook.protocol.journal.events import (
+    Event,
+    ModelAnswered,
+    ModelFailed,
+    ModelInterrupted,
+    ModelRequested,
+    RunPaused,
+)
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Completion, Fault, Metered, TextDelta, Usage
 from statebook.protocol.tools import ArtifactData
 
 from .environment import Environment, Paused
-from .limits import reached, seconds_left, tokens_left
+from .limits import Room, free, reached, room, seconds_left, used_up, warnings
 from .recorded import Repeat
 
 _PULSE = 0.1
@@ -110,15 +117,13 @@ async def _ask_once(run: Run, env: Environment) -> None:
     asked = request_key(window.request)
     if _repeated(run, env, window, asked):
         return
-    pause = reached(run, ahead=window.tokens)
-    if pause is not None:
-        raise Paused(pause.reason, pause.detail)
+    space = _room(run, env, window)
     step = run.last_step + 1
     key = f"{env.store.session_id}:{run.number}.{_first_try(run, window.digest, step)}"
     _record_request(run, env, window, asked)
     request = replace(
         window.request,
-        max_output_tokens=tokens_left(run, window.tokens),
+        max_output_tokens=space.tokens,
         cache_key=env.store.session_id,
         idempotency_key=key,
     )
@@ -126,7 +131,7 @@ async def _ask_once(run: Run, env: Environment) -> None:
     began = time.monotonic()
     try:
         async with asyncio.timeout(seconds_left(run)) as limit, stream.pulse():
-            done = await _receive(env.model.stream(request), stream)
+            done = await _receive(env.model.stream(request), stream, space)
     except TimeoutError as error:
         if not limit.expired():  # the provider's own
             failure = ModelError("The model did not answer in time.", "Try again.", retryable=True, fault="timeout")
@@ -144,9 +149,23 @@ async def _ask_once(run: Run, env: Environment) -> None:
         _record_failure(run, env, step, stream, failure)
         raise failure from error
     seconds = round(time.monotonic() - began, 4)
-    dollars = _dollars(env, done.usage, done.dollars)
-    answered = ModelAnswered(done.message, done.usage, done.stop, seconds, done.response_id, dollars)
-    env.commit(run, [(step, answered)])
+    usage, dollars = stream.counted(env, Metered(done.usage, done.dollars))
+    if space.cut(done):
+        env.commit(run, [(step, ModelInterrupted(done.message.text, "limit", usage, dollars))])
+        pause = used_up(run, env.ceilings(), space)
+        raise Paused(pause.reason, pause.detail)
+    env.commit(run, [(step, ModelAnswered(done.message, usage, done.stop, seconds, done.response_id, dollars))])
+
+
+def _room(run: Run, env: Environment, window: Window) -> Room:
+    """What the answer may take. Raises Paused when that is too little to ask."""
+    ceilings = env.ceilings()
+    found = reached(run, ceilings) or room(run, ceilings, env.price, window.tokens)
+    if isinstance(found, RunPaused):
+        raise Paused(found.reason, found.detail)
+    told = warnings(run, ceilings, env.price, env.model.name)
+    run.notes += [line for line in told if line not in run.notes]
+    return found
 
 
 def _first_try(run: Run, sent: str, step: int) -> int:
@@ -165,14 +184,16 @@ def _first_try(run: Run, sent: str, step: int) -> int:
     return step
 
 
-def _dollars(env: Environment, usage: Usage, said: float | None) -> float | None:
-    """What the server says it cost, else its price as known here; None where neither is known."""
-    if said is not None:
-        return said
-    try:
-        return env.model.price(usage)
-    except Exception:  # noqa: BLE001 - a model is a plugin, and its answer is worth more than its price
-        return None
+def _dollars(env: Environment, counted: Metered) -> float | None:
+    """What the server says it cost, else its price as known here; None where neither is known.
+
+    A call of which nothing was counted is not free: that it used nothing is not what its server said.
+    """
+    if counted.dollars is not None:
+        return counted.dollars
+    if not counted.usage.total:
+        return 0.0 if free(env.price) else None
+    return env.price(counted.usage)
 
 
 def _record_failure(run: Run, env: Environment, step: int, stream: _Draft, failure: ModelError) -> None:
@@ -214,21 +235,21 @@ def _record_request(run: Run, env: Environment, window: Window, asked: str, *, r
     env.commit(run, [(step, event), *([(step, repeat.event)] if repeat else [])], new)
 
 
-async def _receive(events: AsyncIterator[object], stream: _Draft) -> Completion:
+async def _receive(events: AsyncIterator[object], stream: _Draft, space: Room) -> Completion:
     done: Completion | None = None
     async for event in events:
         if isinstance(event, TextDelta):
             stream.add(event.text)
         elif isinstance(event, Metered):
-            stream.metered = event
+            stream.meter(event)
         elif isinstance(event, Completion):
             done = event
     if done is None:
         raise ModelError(
             "The model's stream ended before its answer was complete.", "Ask again.", retryable=True, fault="truncated"
         )
-    if _is_empty(done):
-        stream.metered = Metered(done.usage, done.dollars)
+    if _is_empty(done) and not space.cut(done):
+        stream.meter(Metered(done.usage, done.dollars))
         raise _empty(done)
     return done
 
@@ -256,18 +277,31 @@ class _Draft:
         self._held: list[str] = []
         self._parts = 0
         self._flushed = 0.0
-        self.metered = Metered(Usage())
-        """The newest count that the server gave for this call."""
+        self._newest = Metered(Usage())
+        self._discarded: list[Metered] = []
 
     @property
     def text(self) -> str:
         """All that has arrived."""
         return self._run.draft + "".join(self._held)
 
-    def counted(self, env: Environment) -> tuple[Usage, float | None]:
-        """Tokens and dollars of a call that brought no answer, as far as the server has told."""
-        usage = self.metered.usage
-        return usage, _dollars(env, usage, self.metered.dollars) if usage.total else self.metered.dollars
+    def meter(self, counted: Metered) -> None:
+        """Take what the server has counted: the newest count of this answer, or that of one thrown away."""
+        if counted.discarded:
+            self._discarded.append(counted)
+        else:
+            self._newest = counted
+
+    def counted(self, env: Environment, whole: Metered | None = None) -> tuple[Usage, float | None]:
+        """Tokens and dollars of the call, as far as the server has told; ``whole`` is the count of its completion.
+
+        Answers are priced one by one, as prices rise with the length of a request.
+        """
+        counts = [*self._discarded, whole or self._newest]
+        dollars = [_dollars(env, count) for count in counts]
+        known = [each for each in dollars if each is not None]
+        usage = sum((count.usage for count in counts), Usage())
+        return usage, sum(known) if len(known) == len(dollars) else None
 
     def add(self, text: str) -> None:
         """Take more text; the first of it is drawn at once."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statebook.model.base import Model
 from statebook.protocol.journal.events import Event
 from statebook.protocol.journal.runs import Run
+from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 from statebook.store.journal import Place
@@ -15,6 +16,7 @@ from statebook.store.store import Store
 from statebook.tools.policy import Policy
 from statebook.tools.toolbox import Toolbox
 
+from .limits import Ceiling
 from .recorded import Replay
 from .seams import Asker, Check, Sink
 
@@ -27,6 +29,7 @@ class Environment:
     runs before this one, oldest first; ``find_passage`` looks a mark (``S3.7``) up among the session's sources.
     ``replay`` gives recorded answers that stand in for asking (None: always ask). ``check`` says what is wrong with an
     answer that only the caller can know ("" for nothing): whether code is valid there, what a class's validators say.
+    ``ceilings`` are what the session and the notebook may spend in all, and have spent by now.
     """
 
     store: Store
@@ -40,6 +43,7 @@ class Environment:
     find_passage: Callable[[str], Passage | None]
     replay: Replay | None = None
     check: Check | None = None
+    ceilings: Callable[[], Sequence[Ceiling]] = tuple
 
     def commit(self, run: Run, events: Sequence[tuple[int, Event]], artifacts: Sequence[ArtifactData] = ()) -> None:
         """Put events of the run (each with its step) on disk, then into the record, then before the sink's eyes.
@@ -50,6 +54,13 @@ class Environment:
         for entry in self.store.commit(places, branch=run.branch, artifacts=artifacts):
             run.apply(entry)
         self.draw(run)
+
+    def price(self, usage: Usage) -> float | None:
+        """US dollars of tokens by the model's public prices; None where they are not known."""
+        try:
+            return self.model.price(usage)
+        except Exception:  # noqa: BLE001 - a model is a plugin, and its answer is worth more than its price
+            return None
 
     def draw(self, run: Run) -> None:
         """Let the sink draw; a sink that fails (a closed front end) never harms the run."""

@@ -29,6 +29,7 @@ from .acting import act
 from .answers import problem
 from .asking import ask_model
 from .environment import Environment, Paused
+from .limits import free
 
 _REPAIRS = 1
 """How often an answer that does not have its form is asked for again."""
@@ -94,7 +95,8 @@ def resume(run: Run, env: Environment, limits: Limits) -> None:
     last = run.models[-1] if run.models else None
     if last is not None and last.message is None and not last.error:
         partial = env.store.drafted(run.number, last.step)
-        events.append((last.step, ModelInterrupted(partial, "kernel_died")))
+        dollars = 0.0 if free(env.price) else None  # what a dead kernel's call cost nobody has told
+        events.append((last.step, ModelInterrupted(partial, "kernel_died", dollars=dollars)))
     events.append((0, RunResumed(os.getpid(), limits)))
     env.commit(run, events)
 

@@ -33,16 +33,40 @@ VIEWS: dict[str, str] = {
         JOIN branches b ON b.branch_id = j.branch
         LEFT JOIN lineage l ON l.branch_id = j.branch AND j.seq <= l.last_seq
     """,
+    "spend": """
+        WITH calls AS (
+            SELECT r.run, r.step, r.body->>'$.model' AS model, coalesce(e.time, r.time) AS time, e.kind,
+                   coalesce((e.body->>'$.usage.input')::BIGINT, 0) AS input_tokens,
+                   coalesce((e.body->>'$.usage.cached')::BIGINT, 0) AS cached_tokens,
+                   coalesce((e.body->>'$.usage.written')::BIGINT, 0) AS written_tokens,
+                   coalesce((e.body->>'$.usage.output')::BIGINT, 0) AS output_tokens,
+                   coalesce((e.body->>'$.usage.reasoning')::BIGINT, 0) AS reasoning_tokens,
+                   (r.body->>'$.tokens')::BIGINT AS estimated_tokens, (e.body->>'$.dollars')::DOUBLE AS dollars,
+                   coalesce(e.body->>'$.partial', '') AS partial, coalesce(e.body->>'$.fault', 'unknown') AS fault
+            FROM journal r
+            LEFT JOIN journal e ON e.kind IN ('model_answered', 'model_failed', 'model_interrupted')
+                AND e.run = r.run AND e.step = r.step
+            WHERE r.kind = 'model_requested' AND coalesce((e.body->>'$.repeats')::BIGINT, 0) = 0
+        )
+        SELECT run, step, model, time, input_tokens, cached_tokens, written_tokens, output_tokens, reasoning_tokens,
+               dollars, estimated_tokens,
+               CASE kind WHEN 'model_answered' THEN 'answered' WHEN 'model_failed' THEN 'failed'
+                         WHEN 'model_interrupted' THEN 'interrupted' ELSE 'open' END AS status
+        FROM calls
+        WHERE kind IS DISTINCT FROM 'model_failed' OR input_tokens + output_tokens > 0 OR partial <> ''
+            OR fault IN ('timeout', 'broken_off', 'truncated', 'malformed', 'empty')
+    """,
     "runs": """
         WITH ends AS (
             SELECT run, arg_max(kind, seq) AS kind, arg_max(body, seq) AS body, max(time) AS time
             FROM journal WHERE kind IN ('run_started', 'run_paused', 'run_resumed', 'run_ended') GROUP BY run
+        ), asked AS (
+            SELECT run, count(*) AS model_calls FROM journal WHERE kind = 'model_answered' GROUP BY run
         ), spent AS (
-            SELECT run, count(*) AS model_calls,
-                   sum(coalesce((body->>'$.usage.input')::BIGINT, 0))::BIGINT AS input_tokens,
-                   sum(coalesce((body->>'$.usage.cached')::BIGINT, 0))::BIGINT AS cached_tokens,
-                   sum(coalesce((body->>'$.usage.output')::BIGINT, 0))::BIGINT AS output_tokens
-            FROM journal WHERE kind = 'model_answered' GROUP BY run
+            SELECT run, sum(input_tokens)::BIGINT AS input_tokens, sum(cached_tokens)::BIGINT AS cached_tokens,
+                   sum(output_tokens)::BIGINT AS output_tokens, sum(dollars) AS dollars,
+                   count(*) FILTER (WHERE dollars IS NULL) AS unpriced_calls
+            FROM spend GROUP BY run
         ), called AS (
             SELECT run, count(*) AS tool_calls FROM journal WHERE kind = 'tool_finished' GROUP BY run
         ), points AS (
@@ -54,11 +78,15 @@ VIEWS: dict[str, str] = {
                               ELSE 'open' END AS status,
                e.time AS started, CASE WHEN ends.kind = 'run_ended' THEN ends.time END AS ended,
                coalesce(e.body->>'$.label', '') AS label, e.body->>'$.prompt' AS prompt, e.body->>'$.model' AS model,
-               coalesce(spent.model_calls, 0) AS model_calls, coalesce(called.tool_calls, 0) AS tool_calls,
+               coalesce(asked.model_calls, 0) AS model_calls, coalesce(called.tool_calls, 0) AS tool_calls,
                coalesce(spent.input_tokens, 0) AS input_tokens, coalesce(spent.cached_tokens, 0) AS cached_tokens,
-               coalesce(spent.output_tokens, 0) AS output_tokens, points.checkpoint,
+               coalesce(spent.output_tokens, 0) AS output_tokens,
+               CASE WHEN coalesce(spent.unpriced_calls, 0) = 0 THEN coalesce(spent.dollars, 0)
+                    ELSE spent.dollars END AS dollars,
+               coalesce(spent.unpriced_calls, 0) AS unpriced_calls, points.checkpoint,
                coalesce(ends.body->>'$.error', ends.body->>'$.detail', '') AS note
         FROM events e JOIN ends ON ends.run = e.run
+        LEFT JOIN asked ON asked.run = e.run
         LEFT JOIN spent ON spent.run = e.run
         LEFT JOIN called ON called.run = e.run
         LEFT JOIN points ON points.run = e.run
@@ -123,15 +151,6 @@ VIEWS: dict[str, str] = {
                e.branch, e.on_head, e.run, e.step, e.body->>'$.reason' AS reason,
                coalesce(e.body->>'$.label', '') AS label, e.time AS made, e.seq
         FROM events e WHERE e.kind = 'checkpoint_made'
-    """,
-    "spend": """
-        SELECT a.run, a.step, r.body->>'$.model' AS model, a.time,
-               coalesce((a.body->>'$.usage.input')::BIGINT, 0) AS input_tokens,
-               coalesce((a.body->>'$.usage.cached')::BIGINT, 0) AS cached_tokens,
-               coalesce((a.body->>'$.usage.output')::BIGINT, 0) AS output_tokens,
-               coalesce((a.body->>'$.usage.reasoning')::BIGINT, 0) AS reasoning_tokens
-        FROM journal a JOIN journal r ON r.kind = 'model_requested' AND r.run = a.run AND r.step = a.step
-        WHERE a.kind = 'model_answered'
     """,
     "sources": """
         SELECT 'S' || number AS source, path, title, status, passages, size AS bytes, error

@@ -10,7 +10,7 @@ from typing import Literal
 from statebook.protocol.approvals import Choice, QuestionKind
 from statebook.protocol.calls import Limits
 from statebook.protocol.messages import Message, ToolCall, ToolResult
-from statebook.protocol.models import Cost, Fault, StopReason, Usage
+from statebook.protocol.models import UNSETTLED, Cost, Fault, StopReason, Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import Effect
 
@@ -98,11 +98,28 @@ class ModelRecord:
         return Usage() if self.repeats else self.usage
 
     @property
+    def billable(self) -> bool:
+        """Whether a provider may bill this call: it answered, had begun to, or nobody knows how far it came.
+
+        A request that has no ending yet, or was stopped, had been sent. One that a server turned down costs nothing.
+        """
+        if self.repeats:
+            return False
+        if self.usage.total or self.partial or self.message is not None:
+            return True
+        return not self.fault or self.fault in UNSETTLED
+
+    @property
     def cost(self) -> Cost:
-        """What this step cost; a step that used no tokens cost nothing."""
-        if not self.spent.total:
+        """What this step cost."""
+        if not self.billable:
             return Cost()
         return Cost(unknown=1) if self.dollars is None else Cost(self.dollars)
+
+    @property
+    def weight(self) -> int:
+        """Tokens that count against limits: as the server counted them, else what we sent by our own estimate."""
+        return self.spent.total or (self.estimate if self.cost.unknown else 0)
 
     @property
     def open_calls(self) -> list[CallRecord]:
@@ -114,7 +131,8 @@ class ModelRecord:
 class Allowance:
     """What a run had spent when it was last resumed: its limits count from there. Seconds are seconds of work.
 
-    ``rejections`` are the rejected answers that a failed run was forgiven when it was taken up again.
+    ``rejections`` are the rejected answers that a failed run was forgiven when it was taken up again. ``tokens`` are
+    `ModelRecord.weight`, ``models`` counts the model steps that there were.
     """
 
     steps: int = 0
@@ -122,6 +140,7 @@ class Allowance:
     seconds: float = 0.0
     dollars: float = 0.0
     rejections: int = 0
+    models: int = 0
 
 
 @dataclass(slots=True)
@@ -232,7 +251,9 @@ class Run:
             forgiven = self.allowance.rejections + (self.rejections if self.status == "failed" else 0)
             self.status, self.pause, self.error, self.pid, self.ended = "running", None, "", event.pid, None
             self.limits = event.limits
-            self.allowance = Allowance(self.steps, self.usage.total, self.worked, self.cost.dollars, forgiven)
+            self.allowance = Allowance(
+                self.steps, self.weight, self.worked, self.cost.dollars, forgiven, len(self.models)
+            )
         else:
             self.status, self.error, self.ended = event.status, event.error, entry.time
             self.cited, self.unknown = event.cited, event.unknown
@@ -259,6 +280,11 @@ class Run:
     def usage(self) -> Usage:
         """Tokens that all model steps used up."""
         return sum((model.spent for model in self.models), Usage())
+
+    @property
+    def weight(self) -> int:
+        """Tokens of all model steps that count against limits."""
+        return sum(model.weight for model in self.models)
 
     @property
     def cost(self) -> Cost:
