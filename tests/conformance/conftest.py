@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that speaks the Responses API's SSE, byte by byte as a test asks."""
+"""A real HTTP server on 127.0.0.1 that speaks both APIs' SSE, byte by byte as a test asks."""
 
 from __future__ import annotations
 
@@ -34,18 +34,30 @@ def stream(*events: dict, then: str = "end") -> Reply:
     return Reply([sse(event) for event in events], then=then)
 
 
+def chat(*frames: dict | bytes, then: str = "end", done: bool = True) -> Reply:
+    """A Chat Completions stream: chunks without event names, bytes as they are, and ``[DONE]`` at its end."""
+    sent = [each if isinstance(each, bytes) else f"data: {json.dumps(each)}\n\n".encode() for each in frames]
+    return Reply([*sent, *([b"data: [DONE]\n\n"] if done and then == "end" else [])], then=then)
+
+
+def whole(answer: dict) -> Reply:
+    """An answer as one JSON object."""
+    return Reply([json.dumps(answer).encode()], media_type="application/json")
+
+
 def error(status: int, message: str, code: str = "", **headers: str) -> Reply:
     body = json.dumps({"error": {"message": message, "code": code, "type": code}}).encode()
     return Reply([body], status, "application/json", {key.replace("_", "-"): value for key, value in headers.items()})
 
 
 class Server:
-    """Answers POST /v1/responses with its replies, in order (the last one again and again); keeps what was asked."""
+    """Answers any POST with its replies, in order (the last one again and again); keeps what was asked."""
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         self.bodies: list[dict] = []
         self.raw: list[bytes] = []
+        self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.gone = threading.Event()
         self.stop = threading.Event()
@@ -69,6 +81,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a c
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             server.raw.append(raw)
+            server.paths.append(self.path)
             server.bodies.append(json.loads(raw))
             server.headers.append({key.lower(): value for key, value in self.headers.items()})
             reply = server.replies[min(len(server.bodies), len(server.replies)) - 1]
@@ -129,6 +142,8 @@ class Wire:
     Reply = Reply
     sse = staticmethod(sse)
     stream = staticmethod(stream)
+    chat = staticmethod(chat)
+    whole = staticmethod(whole)
     error = staticmethod(error)
 
 
