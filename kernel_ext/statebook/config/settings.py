@@ -125,7 +125,9 @@ class Setting:
         return f"{value:g}" if isinstance(value, float) else str(value) or "(empty)"
 
 
-SETTINGS: dict[str, Setting] = {item.name: Setting(item.name, item.default, **item.metadata) for item in fields(Settings)}
+SETTINGS: dict[str, Setting] = {
+    item.name: Setting(item.name, item.default, **item.metadata) for item in fields(Settings)
+}
 """Every setting by name."""
 
 

@@ -21,6 +21,7 @@ from statebook.errors import RunInterrupted, UsageError
 from statebook.ids import checkpoint_name, run_name
 
 from .bridge import Bridge
+from .completion.matcher import Matcher
 from .grammar import HelpAsked, parse_cell_line, parse_line
 from .settings import traits
 
@@ -47,6 +48,7 @@ class Magics:
         self.bridge = Bridge()
         self.names: tuple[str, ...] = ()
         self.configured = traits(shell, self.resolved)
+        self.matcher = Matcher(self, self.owns)
         self._told: set[str] = set()
 
     @cached_property
@@ -83,6 +85,7 @@ class Magics:
         """Register %agent and %%agent under these names."""
         self.names = tuple(names)
         self.shell.configurables.append(self.configured)
+        self.matcher.install()
         for name in names:
             self.shell.register_magic_function(self.run, "line_cell", name)
 
@@ -90,6 +93,7 @@ class Magics:
         """Unregister what is still ours."""
         self.shell.configurables.remove(self.configured)
         self.configured.leave()
+        self.matcher.remove()
         for name in self.names:
             for kind in ("line", "cell"):
                 if self.owns(name, kind):
@@ -198,6 +202,10 @@ class Magics:
         self._tell(found.notices)
         return session
 
+    def open_session(self) -> Session | None:
+        """The current session, where one is open."""
+        return self.registry.current if "registry" in vars(self) else None
+
     def notebook(self, cell: str = "") -> Notebook:
         """The notebook this kernel belongs to, as far as it can be seen, and the store that is set for it."""
         here = self._here(cell)
@@ -208,7 +216,7 @@ class Magics:
 
     def resolved(self, cell: str = "") -> Resolved:
         """The settings in force, and where each comes from; read anew each time."""
-        current = self.registry.current if "registry" in vars(self) else None
+        current = self.open_session()
         return self._resolved_at((current.notebook if current is not None else self._here(cell)).path.parent)
 
     def settings(self) -> Settings:

@@ -11,6 +11,7 @@ from traitlets.config import Config, Configurable
 from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
 from statebook.config import SETTINGS, Setting
+from statebook.config.kinds import TEXT
 from statebook.config.sources import Layer, Resolved, read_layer, wrong
 from statebook.errors import UnknownName
 
@@ -23,7 +24,7 @@ class Value(TraitType):  # type: ignore[misc]  # traitlets publishes no types
     """A setting as a trait. Reading it gives the value in force, wherever it was set."""
 
     def __init__(self, setting: Setting) -> None:
-        super().__init__(default_value=setting.default, help=f"{setting.help} ({setting.kind.allowed})")
+        super().__init__(default_value=setting.default, help=_help(setting))
         self.setting = setting
         self.tag(config=True)
 
@@ -42,6 +43,10 @@ class Value(TraitType):  # type: ignore[misc]  # traitlets publishes no types
     def set(self, obj: Any, value: object) -> None:
         """Set in the notebook: recorded even where it is what held before. Raises TraitError."""
         obj.here[self.name] = self._validate(obj, value)
+
+
+def _help(setting: Setting) -> str:
+    return setting.help if setting.kind is TEXT else f"{setting.help}. {setting.kind.allowed.capitalize()}."
 
 
 class Configured(Configurable):  # type: ignore[misc]  # traitlets publishes no types
@@ -100,5 +105,7 @@ def _plain(name: str, value: object) -> object:
 
 def traits(shell: Any, resolve: Callable[[], Resolved]) -> Configured:
     """The settings of one shell. ``resolve`` gives the `Resolved` in force; it is called when a trait is read."""
-    members = {name: type(setting.kind.name, (Value,), {})(setting) for name, setting in SETTABLE.items()}  # for %config
+    members = {
+        name: type(setting.kind.name, (Value,), {})(setting) for name, setting in SETTABLE.items()
+    }  # for %config
     return cast("Configured", type(_SECTION, (Configured,), {**members, "__doc__": Configured.__doc__})(shell, resolve))

@@ -153,6 +153,14 @@ class Store:
         )
         return [run for (run,) in rows]
 
+    def newest(self, limit: int) -> list[tuple[int, str, str]]:
+        """The newest runs on any branch, newest first: (number, model, the first 60 characters of the prompt)."""
+        return self.database.rows(
+            "SELECT run, body->>'$.model', left(body->>'$.prompt', 60) FROM journal WHERE kind = 'run_started'"
+            " ORDER BY seq DESC LIMIT ?",
+            [limit],
+        )
+
     def open_runs(self) -> list[int]:
         """Runs on any branch that started or resumed and neither ended nor paused: their kernel died."""
         rows = self.database.rows(

@@ -72,6 +72,9 @@ def ways(setting: Setting) -> list[tuple[str, str]]:
         "notebook": ("notebook", f"%config Statebook.{setting.name} = {value!r}".replace("'VALUE'", "VALUE")),
         "environment": ("environment", f"{setting.variable}={value}"),
         "project": ("project file", f"{setting.name} = VALUE under [tool.statebook] in pyproject.toml"),
-        "ipython": ("IPython", f"c.Statebook.{setting.name} = {value!r} in ipython_config.py".replace("'VALUE'", "VALUE")),
+        "ipython": (
+            "IPython",
+            f"c.Statebook.{setting.name} = {value!r} in ipython_config.py".replace("'VALUE'", "VALUE"),
+        ),
     }
     return found + [way for level, way in levels.items() if level in setting.levels]

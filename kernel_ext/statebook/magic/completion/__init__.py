@@ -1,0 +1,1 @@
+"""What Tab offers on %agent and %%agent lines and in the prompt below them."""
