@@ -1,0 +1,245 @@
+"""From ``--format`` and ``--schema`` to the form of an answer, and from the answer's text to a Python value.
+
+A schema is a pydantic model, a dataclass, a TypedDict, a JSON schema in a dict, or any type that pydantic can read,
+such as ``list[Paper]``. What is defined in the notebook is looked up when the cell runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+from statebook.errors import UsageError
+from statebook.protocol.calls import AnswerForm, AnswerKind
+from statebook.run.answers import read_code, read_json
+
+_FREE_ROW = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+    "minProperties": 1,
+}
+_SHARED = ("$defs", "definitions")
+"""Where a schema keeps what it refers to by ``#/$defs/...``: that has to stay at the top."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The form of an answer, and how its text becomes a value.
+
+    ``adapter`` is pydantic's `TypeAdapter` of the value (None without a type), ``to_python`` makes plain Python of a
+    cell's code with its magics.
+    """
+
+    form: AnswerForm
+    adapter: Any = None
+    to_python: Callable[[str], str] | None = None
+
+    def check(self, text: str) -> str:
+        """What is wrong with an answer that only the kernel can tell; "" for nothing."""
+        if self.form.kind == "code" and self.to_python is not None:
+            return _code_problem(self.to_python(read_code(text)))
+        if self.adapter is None:
+            return ""
+        from pydantic import ValidationError
+
+        try:
+            self._validated(text)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            told = "; ".join(f"{each['msg']} (at {_path(each['loc'])})" for each in found[:_SHOWN])
+            return f"{told}; and {len(found) - _SHOWN} more." if len(found) > _SHOWN else f"{told}."
+        except Exception as error:  # noqa: BLE001 - a class's own validators may raise anything; the model is told
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    def value(self, text: str) -> Any:
+        """The value: a model or dataclass instance, a dict or list, a DataFrame, or a text."""
+        if self.form.kind == "table":
+            return self._frame(text)
+        if self.form.kind == "json":
+            return read_json(self.form, text) if self.adapter is None else self._validated(text)
+        return read_code(text) if self.form.kind == "code" else text
+
+    def _validated(self, text: str) -> Any:
+        return self.adapter.validate_json(json.dumps(read_json(self.form, text)))  # as JSON: a date is a string there
+
+    def _frame(self, text: str) -> Any:
+        import pandas as pd
+
+        rows = read_json(self.form, text) if self.adapter is None else self.adapter.dump_python(self._validated(text))
+        return pd.DataFrame.from_records(rows, columns=None if rows else list(columns_of(self.form)))
+
+
+def shape_of(
+    kind: AnswerKind | None,
+    schema: str,
+    evaluate: Callable[[str], object],
+    to_python: Callable[[str], str] | None = None,
+) -> Shape:
+    """The shape that ``-f KIND --schema EXPRESSION`` asks for; ``evaluate`` gives an expression's value.
+
+    Raises UsageError for an expression that fails or gives no schema, and for flags that do not go together.
+    """
+    if not schema:
+        if kind == "table":
+            return Shape(AnswerForm("table", "", _inside("rows", {"type": "array", "items": _FREE_ROW}), inside="rows"))
+        return Shape(AnswerForm(kind or "markdown"), None, to_python if kind == "code" else None)
+    if kind not in (None, "json", "table"):
+        raise UsageError(f"--schema does not go with --format {kind}.", "Leave --format out, or use json or table.")
+    found = _evaluated(schema, evaluate)
+    if isinstance(found, Mapping):
+        return _of_json_schema(dict(found), schema, table=kind == "table")
+    return _of_type(found, schema, table=kind == "table")
+
+
+def columns_of(form: AnswerForm) -> Mapping[str, Any]:
+    """The columns that a table's schema names; empty where the model chooses them."""
+    rows = form.schema.get("properties", {}).get("rows", {}).get("items", {})
+    for key in str(rows.get("$ref", "")).removeprefix("#/").split("/") if "$ref" in rows else ():
+        rows = rows.get(key, {}) if "$ref" not in rows else form.schema.get(key, {})
+    properties: Mapping[str, Any] = rows.get("properties", {})
+    return properties
+
+
+def _evaluated(schema: str, evaluate: Callable[[str], object]) -> object:
+    try:
+        return evaluate(schema)
+    except Exception as error:
+        raise UsageError(
+            f"--schema {schema} can't be read: {type(error).__name__}: {error}.",
+            "Name a pydantic model, dataclass, TypedDict or JSON schema that a cell above defines.",
+        ) from error
+
+
+def _of_json_schema(schema: dict[str, Any], name: str, *, table: bool) -> Shape:
+    from jsonschema import SchemaError
+    from jsonschema.validators import validator_for
+
+    try:
+        json.dumps(schema, allow_nan=False)
+        validator_for(schema).check_schema(schema)
+    except SchemaError as error:
+        raise UsageError(
+            f"{name} is not a valid JSON schema: {error.message}.", "Mend it; nothing was sent."
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} is not a JSON schema: {error}.", "It must hold JSON values only.") from error
+    return Shape(_form(schema, name, "JSON schema", table=table))
+
+
+def _of_type(found: object, name: str, *, table: bool) -> Shape:
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    wanted = _readable(found)
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(wanted)
+        if table and adapter.json_schema().get("type") != "array":
+            adapter = TypeAdapter(list[wanted])  # type: ignore[valid-type]  # a type that is known when the cell runs
+        schema = _closed(adapter.json_schema())
+    except PydanticUserError as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(f"--schema {name} can't be used: {first}", "Name a type that pydantic can read.") from error
+    called = found.__name__ if isinstance(found, type) and not isinstance(found, types.GenericAlias) else name
+    return Shape(_form(schema, called, _becomes(found, schema), table=table), adapter)
+
+
+def _form(schema: dict[str, Any], name: str, becomes: str, *, table: bool) -> AnswerForm:
+    """The form for a schema; what is no object goes into one, as servers take no other schema at the top."""
+    if table:
+        if schema.get("type") != "array":
+            schema = {**_shared(schema), "type": "array", "items": _without(schema)}
+        return AnswerForm("table", name, _inside("rows", schema), becomes, "rows")
+    if schema.get("type") == "object":
+        return AnswerForm("json", name, schema, becomes)
+    return AnswerForm("json", name, _inside("value", schema), becomes, "value")
+
+
+def _inside(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {key: _without(schema)},
+        "required": [key],
+        "additionalProperties": False,
+        **_shared(schema),
+    }
+
+
+def _shared(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: schema[key] for key in _SHARED if key in schema}
+
+
+def _without(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key not in _SHARED}
+
+
+def _closed(schema: Any) -> Any:
+    """The schema of a type with its objects closed: the type knows no other fields, and strict servers want it said."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {
+        key: {name: _closed(each) for name, each in value.items()}
+        if key in ("properties", *_SHARED)
+        else value
+        if key in ("default", "const", "enum", "examples")
+        else _closed(value)
+        for key, value in schema.items()
+    }
+    return {"additionalProperties": False, **inner} if "properties" in schema else inner
+
+
+def _becomes(found: object, schema: Mapping[str, Any]) -> str:
+    if typing.is_typeddict(found):
+        return "TypedDict"
+    if isinstance(found, type) and is_dataclass(found):
+        return "dataclass"
+    if hasattr(found, "model_json_schema"):
+        return "pydantic model"
+    return "list" if schema.get("type") == "array" else "value"
+
+
+def _readable(found: object) -> Any:
+    """The type with its TypedDicts as pydantic takes them: before Python 3.12 ``typing``'s do not tell enough."""
+    if sys.version_info >= (3, 12):
+        return found
+    from typing_extensions import NotRequired, TypedDict
+
+    if typing.is_typeddict(found) and found.__module__ != "typing_extensions":
+        hints = typing.get_type_hints(found, include_extras=True)
+        required: frozenset[str] = getattr(found, "__required_keys__", frozenset(hints))
+        fields = {key: _readable(hint) if key in required else NotRequired[_bare(hint)] for key, hint in hints.items()}
+        made: Any = TypedDict(found.__name__, fields)  # type: ignore[operator,misc]  # named when the cell runs
+        made.__doc__ = found.__doc__
+        return made
+    inner = typing.get_args(found)
+    if isinstance(found, types.GenericAlias) and inner:
+        return types.GenericAlias(typing.get_origin(found) or list, tuple(_readable(each) for each in inner))
+    return found
+
+
+def _bare(hint: Any) -> Any:
+    return _readable(typing.get_args(hint)[0] if typing.get_origin(hint) is typing.NotRequired else hint)
+
+
+def _path(places: tuple[int | str, ...]) -> str:
+    return "$" + "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in places)
+
+
+def _code_problem(code: str) -> str:
+    if not code.strip():
+        return "there is no code in it."
+    try:
+        compile(code, "<cell>", "exec", flags=ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except (SyntaxError, ValueError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        return f"it is not valid Python: {getattr(error, 'msg', None) or error}{line}."
+    return ""
