@@ -60,7 +60,7 @@ class LocalServer:
         if not talking:
             return ""
         preset = _by_name(self.name) or OPENAI
-        place = "" if preset.default_url == self.where.base_url else f" --base-url {self.where.base_url}"
+        place = "" if preset.default_url == self.where.base_url else f" --base-url {self.where.name}"
         return f"%%agent -m {preset.provider}:{talking[0]}{place}"
 
     @property

@@ -70,6 +70,12 @@ def provider_names() -> list[str]:
     return sorted(_providers())
 
 
+def origin_of(provider: str) -> str:
+    """The distribution that an installed provider comes from; "" where that is not known."""
+    point = _providers().get(provider)
+    return point.dist.name if point is not None and point.dist is not None else ""
+
+
 def _providers() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 

@@ -31,11 +31,30 @@ class Choice:
     automatic: bool = False
 
 
+def chosen(settings: Settings, env: Mapping[str, str]) -> Choice:
+    """The model for cells that name none: a setting, else a key or base URL in the environment, else ``offline:``."""
+    if settings.model:
+        return Choice(settings.model, "the setting model says so")
+    if settings.base_url:
+        return Choice("openai:", "the setting base_url is given")
+    name, why = default_name(env)
+    return Choice(name, why, automatic=True)
+
+
+def base_url_of(settings: Settings, name: str) -> str:
+    """The base URL that the settings give to a model's provider; "" for the provider's own.
+
+    It belongs to the provider of the setting ``model``, or to ``openai:`` where none is named: a cell that names
+    another provider is not sent there.
+    """
+    owner = (settings.model or "openai:").partition(":")[0].strip()
+    return settings.base_url if name.partition(":")[0].strip() == owner else ""
+
+
 class Models:
     """The models of one session, each made once; what they find out about servers is kept in its store.
 
-    ``env`` stands for the environment. Of the settings, ``base_url`` belongs to the provider of ``model`` (to
-    ``openai:`` where none is named): a cell that names another provider is not sent there.
+    ``env`` stands for the environment.
     """
 
     def __init__(self, store: Store, settings: Settings, env: Mapping[str, str] | None = None) -> None:
@@ -57,7 +76,7 @@ class Models:
                 self.lookout.begin()
         if wanted in self._given:
             return self._given[wanted]
-        url = base_url or self.base_url_of(wanted)
+        url = base_url or base_url_of(self.settings, wanted)
         key = (wanted, url, self.settings.state)
         if key not in self._made:
             self._made[key] = resolve(wanted, ModelSetup(self._env, url, self.settings.state, self.marks))
@@ -69,20 +88,8 @@ class Models:
         self._used = model.name
 
     def choice(self) -> Choice:
-        """The default: an object that was handed over, the setting, a key or base URL in the environment, offline."""
-        if self._used:
-            return Choice(self._used, "handed over as an object")
-        if self.settings.model:
-            return Choice(self.settings.model, "the setting `model`")
-        if self.settings.base_url:
-            return Choice("openai:", "the setting `base_url`")
-        name, why = default_name(self._env)
-        return Choice(name, why, automatic=True)
-
-    def base_url_of(self, name: str) -> str:
-        """The base URL that the settings give to a model's provider; "" for the provider's own."""
-        owner = (self.settings.model or "openai:").partition(":")[0].strip()
-        return self.settings.base_url if name.partition(":")[0].strip() == owner else ""
+        """The model for cells that name none: an object that was handed over, else what `chosen` says."""
+        return Choice(self._used, "handed over as an object") if self._used else chosen(self.settings, self._env)
 
     def suggestion(self) -> str:
         """One line on how to ask a better model than ``offline:``, as far as is known now; "" for none."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 from argparse import Namespace as Flags
+from importlib.metadata import PackageNotFoundError, version
 
+from statebook import __version__
 from statebook.errors import UnknownName
 from statebook.magic.grammar import HelpAsked, line_parser, subcommands
 from statebook.ui.sheets.sheet import Sheet
 
 from .host import Host
-from .versions import versions
+
+_STANDS_ON = ("ipython", "ipykernel", "jupyterlab", "ipywidgets", "anywidget", "duckdb", "pandas", "openai")
 
 
 class AboutCommands:
@@ -29,3 +33,15 @@ class AboutCommands:
     def do_version(self, _flags: Flags) -> Sheet:
         """Versions."""
         return Sheet("", versions())
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """(name, version) of statebook, Python and the packages that matter for a report of a fault."""
+    return (("statebook", __version__), ("python", platform.python_version()), *((n, _of(n)) for n in _STANDS_ON))
+
+
+def _of(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

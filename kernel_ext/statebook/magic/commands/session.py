@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace as Flags
 from pathlib import Path
 
 from statebook.errors import UsageError
 from statebook.ids import checkpoint_name, run_name
+from statebook.session.models import chosen
 from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import named
 from statebook.session.session import Session
@@ -28,7 +30,12 @@ class SessionCommands:
         if session is None:
             notebook = self._host.notebook()
             there = "is there" if notebook.store.exists() else "is made by the first %%agent cell"
-            rows = (("notebook", f"{notebook.path} ({notebook.how})"), ("store", f"{notebook.store.name} {there}"))
+            choice = chosen(self._host.settings(), os.environ)
+            rows = (
+                ("notebook", f"{notebook.path} ({notebook.how})"),
+                ("store", f"{notebook.store.name} {there}"),
+                ("model", f"{choice.name} ({choice.why})"),
+            )
             return Sheet("No session is open yet", rows, "Begin a cell with %%agent and write what you want to know.")
         return self._session_status(session)
 
@@ -36,11 +43,10 @@ class SessionCommands:
         journal = session.store.journal
         runs = session.store.sql("SELECT status, count(*) AS n FROM runs WHERE on_head GROUP BY status ORDER BY status")
         counts = ", ".join(f"{row.n} {row.status}" for row in runs.itertuples()) or "none yet"
-        model = session.model()
         rows = [
             ("notebook", f"{session.notebook.path} ({session.notebook.how})"),
             ("store", f"{session.store.path.name}, {_size(session.store.path)}"),
-            ("model", model.name),
+            ("model", _model(session)),
             ("branch", f"{journal.branch.name}{_others(journal)}"),
             ("head", checkpoint_name(journal.head_checkpoint())),
             ("runs", counts),
@@ -79,6 +85,14 @@ class SessionCommands:
             return Sheet(f"{session.store.path.name} is whole: {report.entries} entries, {report.artifacts} artifacts.")
         hint = "The file is left as it is. Restore a copy, or keep reading what is sound with `%agent sql`."
         return Sheet(f"{session.store.path.name} is damaged in {len(rows)} places", rows, hint)
+
+
+def _model(session: Session) -> str:
+    """Its name and why it is this one, and how to ask a better one where that is known."""
+    name, choice = session.model().name, session.models.choice()
+    session.models.lookout.wait(1.0)
+    suggestion = session.models.suggestion()
+    return f"{name} ({choice.why})" + (f"\n{suggestion}" if suggestion else "")
 
 
 def _others(journal: Journal) -> str:

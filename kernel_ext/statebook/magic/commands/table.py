@@ -9,10 +9,11 @@ from .about import AboutCommands
 from .history import HistoryCommands
 from .host import Host
 from .knowledge import KnowledgeCommands
+from .models import ModelCommands
 from .session import SessionCommands
 from .settings import SettingsCommands
 
-GROUPS = (SessionCommands, HistoryCommands, KnowledgeCommands, AboutCommands, SettingsCommands)
+GROUPS = (SessionCommands, HistoryCommands, KnowledgeCommands, AboutCommands, SettingsCommands, ModelCommands)
 """Each is made with its host and has one method ``do_NAME`` per subcommand, which gives what IPython displays."""
 
 

@@ -15,6 +15,7 @@ from statebook.model.base import ModelSetup
 from statebook.model.openai.client import OpenAIModel
 from statebook.model.openai.service import Connect, DialectChoice, Service, plain
 from statebook.model.openai.settings import Endpoint, checked, model_name
+from statebook.model.prices import price
 from statebook.protocol.models import Usage
 
 from .addresses import same_origin, with_path
@@ -71,7 +72,7 @@ class Preset:
             key_optional=self._asks_without_key(where),
             context_tokens=lambda: window(self.provider, model, where, setup.env, setup.marks),
             connect=self._connect(where, setup.env),
-            price=_nothing if self.is_free(model, where) else None,
+            price=_nothing if self.is_free(model, where) else price,
         )
         return OpenAIModel(model, where, service, marks=setup.marks, state=setup.state)
 
@@ -95,7 +96,7 @@ class Preset:
 
     def configured(self, env: Mapping[str, str]) -> str:
         """The variable by which a person has set it up, "" for none."""
-        names = self.key_variables if self.wants_key else (*self.url_variables, *self.key_variables)
+        names = (*self.key_variables, self.url_variables[0])
         return next((name for name in names if env.get(name)), "")
 
     def is_free(self, model: str, where: Endpoint) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 
 from statebook.model.openai.settings import Endpoint
+from statebook.model.prices import context_window
 
 from .listing import ask, loaded_by_ollama
 
@@ -29,7 +30,7 @@ def window(provider: str, model: str, where: Endpoint, env: Mapping[str, str], m
     if remembered.isdigit() and int(remembered):
         return int(remembered)
     if not where.local:
-        return HOSTED
+        return context_window(provider, model, where.base_url) or HOSTED
     told = _told(provider, model, where)
     if told is None:
         return LOCAL
