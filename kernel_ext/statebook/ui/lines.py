@@ -158,6 +158,8 @@ def footer(run: Run) -> str:
     tokens = f"{amount(usage.input)} in{cached} / {amount(usage.output)} out" if usage.total else "0 tokens"
     parts = [duration(run.worked)] if run.worked else []
     parts += [tokens, f"{run.steps} step{'' if run.steps == 1 else 's'}"]
+    if again := sum(bool(model.repeats) for model in run.models):
+        parts.append(f"{again} answer{'' if again == 1 else 's'} replayed")
     if run.checkpoint:
         parts.append(checkpoint_name(run.checkpoint))
     return " · ".join(parts)

@@ -14,9 +14,9 @@ from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 
+from .answers import answer_html, answer_marks, type_line
 from .escape import clip, code, one_line, words
 from .lines import activity, ending, footer
-from .markdown import cited_marks, markdown_html
 from .steps import steps_html
 
 Passages = Callable[[Sequence[Passage]], Mapping[str, str]]
@@ -49,7 +49,7 @@ class Citations:
         """The citations of a run's answer; marks that nobody has shown get no number."""
         passages = run.passages | {passage.mark: passage for passage in run.cited}
         unknown = frozenset(run.unknown)
-        marks = [mark for mark in cited_marks(run.answer) if mark not in unknown]
+        marks = [mark for mark in answer_marks(run.started.answer, run.answer) if mark not in unknown]
         return cls({mark: n for n, mark in enumerate(marks, start=1)}, passages, unknown)
 
     def where(self, mark: str) -> str:
@@ -130,7 +130,10 @@ def _answer(run: Run, citations: Citations, texts: Mapping[str, str], anchor: st
     def cite(marks: Sequence[str]) -> str:
         return f'<sup class="sb-cite">{"".join(_mark(mark, citations, texts, anchor) for mark in marks)}</sup>'
 
-    return f'<div class="sb-answer">{note}{markdown_html(text, cite)}</div>\n'
+    drawn = answer_html(run.started.answer, text, cite, whole=not live)
+    told = type_line(run)
+    kind = f'<p class="sb-quiet">{words(told)}</p>' if told else ""
+    return f'<div class="sb-answer">{note}{drawn}{kind}</div>\n'
 
 
 def _figures(run: Run, pictures: Pictures) -> str:

@@ -14,6 +14,7 @@ from statebook.ids import run_name
 from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Sink
 
+from .answers import type_line
 from .ask import somebody_there
 from .render import Passages, Pictures, run_html
 from .text import (
@@ -231,7 +232,7 @@ class TerminalSink:
                 return
             self._answer(run, whole=True)
             self._break()
-            rest = [sources_text(run), ending_text(run), footer_text(run)]
+            rest = [type_line(run), sources_text(run), ending_text(run), footer_text(run)]
             self._write("\n" + "\n\n".join(part for part in rest if part) + "\n")
 
     def _steps(self, run: Run) -> None:

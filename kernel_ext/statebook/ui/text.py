@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from statebook.ids import run_name
 from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 
+from .answers import answer_text, type_line
 from .escape import clip, one_line, visible
 from .lines import activity, call_state, called, duration, ending, footer, model_stop
-from .markdown import replace_citations
 from .render import Citations
 
 SAVED = 8000
@@ -28,7 +28,7 @@ def run_text(run: Run, *, verbose: bool = False, volatile: bool = True, limit: i
         answer = f"{clip(answer, limit)}\nThe whole: %agent show {run_name(run.number)}"
     if answer and run.status in ("failed", "interrupted"):
         answer = f"(unfinished)\n{answer}"
-    parts += [answer, sources_text(run), ending_text(run)]
+    parts += [answer, type_line(run), sources_text(run), ending_text(run)]
     if volatile:
         parts.append(footer_text(run))
     elif run.status == "running":
@@ -49,7 +49,7 @@ def numbered(run: Run, text: str | None = None) -> str:
     def cite(marks: Sequence[str]) -> str:
         return "".join(f"[{numbers.get(mark, '?')}]" for mark in marks)
 
-    return visible(replace_citations(run.answer if text is None else text, cite))
+    return answer_text(run.started.answer, run.answer if text is None else text, cite, whole=text is None)
 
 
 def sources_text(run: Run) -> str:
@@ -93,6 +93,10 @@ def model_line(run: Run, model: ModelRecord) -> str:
         return f"{head} ✗ {one_line(model_stop(model), 200)}"
     count = len(model.calls)
     what = f"{count} call{'' if count == 1 else 's'}" if count else "answer"
+    if model.rejected:
+        return f"{head} → {what} ✗ {one_line(model.rejected, 200)}"
+    if model.repeats:
+        return f"{head} → {what} ✓ replayed"
     return f"{head} → {what} ✓ {duration(model.seconds)}"
 
 

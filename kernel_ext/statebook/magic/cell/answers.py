@@ -211,12 +211,14 @@ def _readable(found: object) -> Any:
     """The type with its TypedDicts as pydantic takes them: before Python 3.12 ``typing``'s do not tell enough."""
     if sys.version_info >= (3, 12):
         return found
-    from typing_extensions import NotRequired, TypedDict
+    from typing_extensions import TypedDict
 
     if typing.is_typeddict(found) and found.__module__ != "typing_extensions":
         hints = typing.get_type_hints(found, include_extras=True)
         required: frozenset[str] = getattr(found, "__required_keys__", frozenset(hints))
-        fields = {key: _readable(hint) if key in required else NotRequired[_bare(hint)] for key, hint in hints.items()}
+        fields: dict[str, Any] = {
+            key: _readable(hint) if key in required else typing.NotRequired[_bare(hint)] for key, hint in hints.items()
+        }
         made: Any = TypedDict(found.__name__, fields)  # type: ignore[operator,misc]  # named when the cell runs
         made.__doc__ = found.__doc__
         return made
