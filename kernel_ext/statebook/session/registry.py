@@ -51,6 +51,7 @@ class Registry:
             except BaseException:
                 store.close()
                 raise
+            session.spending.held = self._store
             self._open[notebook.store.resolve()] = session
             for notice in [*notices, *_left_open(session)]:
                 if notice:
@@ -61,6 +62,10 @@ class Registry:
     def holding(self, store: Path) -> Session | None:
         """The open session of a store, current or not: the file can't be opened a second time."""
         return self._open.get(store.resolve())  # by whichever link or spelling: one file, one session
+
+    def _store(self, path: Path) -> Store | None:
+        session = self.holding(path)
+        return session.store if session else None
 
     def close(self) -> None:
         """Close every session; the next use opens anew."""

@@ -31,11 +31,12 @@ from statebook.store.journal import Place
 from statebook.store.store import Store
 
 from .difference import not_recorded
-from .models import Models
+from .models import Models, base_url_of, shown
 from .notebook.identity import Notebook, cells_of
 from .notebook.kinship import remember
 from .permissions import Permissions
 from .replay import FINISHED, Record, Wanted, key_of, notes_of
+from .spending import Spending
 from .toolset import Surfaces, Toolset
 
 
@@ -60,6 +61,7 @@ class Session:
         self.toolset = Toolset(store, notebook, settings, surfaces)
         self.permissions = Permissions(store)
         self.models = Models(store, settings)
+        self.spending = Spending(store, notebook.path)
         self._runs: dict[int, Run] = {}
         self._record = Record(store, self.run, lambda: {cell for cell, _ in cells_of(notebook.path)})
         self._active: int = 0
@@ -113,7 +115,8 @@ class Session:
         if run.status in FINISHED:
             raise UsageError(f"{run_name(number)} has its answer.", f"`%agent show {run_name(number)}` draws it again.")
         mode = self.settings.replay
-        wanted = self._wanted(AgentCall("", model=model or run.started.model), mode)
+        where = "" if model else run.started.base_url  # a run goes on where it began
+        wanted = self._wanted(AgentCall("", model=model or run.started.model, base_url=where), mode)
         return await self._go_on(
             run, limits, Team(wanted.answering(mode), sink, asker, self._record.replay(None, mode))
         )
@@ -249,6 +252,7 @@ class Session:
             answer=call.answer,
             automatic=not call.model,
             fresh=call.fresh or mode == "off",
+            base_url=shown(call.base_url or base_url_of(self.settings, model)),
         )
 
     def _unrecorded(self, call: AgentCall, model: str, mode: ReplayMode = "auto") -> Run:
@@ -320,6 +324,7 @@ class Session:
             find_passage=self.store.documents.passage,
             replay=team.replay,
             check=team.check,
+            ceilings=self.spending.ceilings,
         )
 
 

@@ -226,6 +226,10 @@ class Journal:
         condition, values = self.on_lineage(branch)
         return self._read(condition, list(values), runs, kinds, after)
 
+    def entries_anywhere(self, kinds: Sequence[str], *, after: int = 0) -> list[Entry]:
+        """Entries of these kinds on all branches, in order, after a position."""
+        return self._read("true", [], (), kinds, after)
+
     def entries_of_run(self, run: int) -> list[Entry]:
         """All entries of a run, on whichever branch it is."""
         return self._read("true", [], [run], (), 0)

@@ -11,6 +11,7 @@ from statebook.errors import StoreError, StoreReadOnly, UsageError
 from statebook.protocol.journal.codec import encodable
 from statebook.protocol.journal.events import Entry, Event
 from statebook.protocol.journal.runs import Run
+from statebook.protocol.models import Cost
 from statebook.protocol.tools import ArtifactData
 
 from .artifacts import Artifacts
@@ -20,6 +21,7 @@ from .journal import Journal, Place
 from .projection import Projection
 from .schema import prepare
 from .verify import Report, verify
+from .views import VIEWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,6 +190,18 @@ class Store:
             values,
         )
         return [model for (model,) in rows if model]
+
+    def spent(self) -> tuple[int, Cost]:
+        """Tokens that count against limits, and dollars, of all model calls on all branches.
+
+        Asked with our own query, not with the file's view of that name, which another version may have left.
+        """
+        tokens, dollars, unknown = self.database.row(
+            "SELECT coalesce(sum(CASE WHEN input_tokens + output_tokens > 0 THEN input_tokens + output_tokens"
+            " WHEN dollars IS NULL THEN estimated_tokens ELSE 0 END), 0)::BIGINT, coalesce(sum(dollars), 0)::DOUBLE,"
+            f" count(*) FILTER (WHERE dollars IS NULL) FROM ({VIEWS['spend']})"
+        )
+        return int(tokens), Cost(float(dollars), int(unknown))
 
     def sql(self, query: str) -> pd.DataFrame:
         """The rows of a reading query over the views. UsageError for anything that would write, or does not run."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from statebook.protocol.models import UNSETTLED
+
+_UNSETTLED = ", ".join(f"'{fault}'" for fault in sorted(UNSETTLED))
+
 VIEWS: dict[str, str] = {
     "branches": """
         SELECT s.branch AS branch_id, s.body->>'$.name' AS branch, p.body->>'$.name' AS parent,
@@ -33,7 +37,7 @@ VIEWS: dict[str, str] = {
         JOIN branches b ON b.branch_id = j.branch
         LEFT JOIN lineage l ON l.branch_id = j.branch AND j.seq <= l.last_seq
     """,
-    "spend": """
+    "spend": f"""
         WITH calls AS (
             SELECT r.run, r.step, r.body->>'$.model' AS model, coalesce(e.time, r.time) AS time, e.kind,
                    coalesce((e.body->>'$.usage.input')::BIGINT, 0) AS input_tokens,
@@ -48,13 +52,13 @@ VIEWS: dict[str, str] = {
                 AND e.run = r.run AND e.step = r.step
             WHERE r.kind = 'model_requested' AND coalesce((e.body->>'$.repeats')::BIGINT, 0) = 0
         )
-        SELECT run, step, model, time, input_tokens, cached_tokens, written_tokens, output_tokens, reasoning_tokens,
-               dollars, estimated_tokens,
+        SELECT run, step, model, time, input_tokens, cached_tokens, output_tokens, reasoning_tokens, written_tokens,
+               estimated_tokens, dollars,
                CASE kind WHEN 'model_answered' THEN 'answered' WHEN 'model_failed' THEN 'failed'
                          WHEN 'model_interrupted' THEN 'interrupted' ELSE 'open' END AS status
         FROM calls
         WHERE kind IS DISTINCT FROM 'model_failed' OR input_tokens + output_tokens > 0 OR partial <> ''
-            OR fault IN ('timeout', 'broken_off', 'truncated', 'malformed', 'empty')
+            OR fault IN ({_UNSETTLED})
     """,
     "runs": """
         WITH ends AS (
@@ -80,11 +84,11 @@ VIEWS: dict[str, str] = {
                coalesce(e.body->>'$.label', '') AS label, e.body->>'$.prompt' AS prompt, e.body->>'$.model' AS model,
                coalesce(asked.model_calls, 0) AS model_calls, coalesce(called.tool_calls, 0) AS tool_calls,
                coalesce(spent.input_tokens, 0) AS input_tokens, coalesce(spent.cached_tokens, 0) AS cached_tokens,
-               coalesce(spent.output_tokens, 0) AS output_tokens,
+               coalesce(spent.output_tokens, 0) AS output_tokens, points.checkpoint,
+               coalesce(ends.body->>'$.error', ends.body->>'$.detail', '') AS note,
                CASE WHEN coalesce(spent.unpriced_calls, 0) = 0 THEN coalesce(spent.dollars, 0)
                     ELSE spent.dollars END AS dollars,
-               coalesce(spent.unpriced_calls, 0) AS unpriced_calls, points.checkpoint,
-               coalesce(ends.body->>'$.error', ends.body->>'$.detail', '') AS note
+               coalesce(spent.unpriced_calls, 0) AS unpriced_calls
         FROM events e JOIN ends ON ends.run = e.run
         LEFT JOIN asked ON asked.run = e.run
         LEFT JOIN spent ON spent.run = e.run
