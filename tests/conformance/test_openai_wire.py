@@ -21,7 +21,7 @@ def delta(text: str, **more: object) -> dict:
     return {"type": "response.output_text.delta", "delta": text, **more}
 
 
-def ask(server, request: ModelRequest | None = None, *, retries: int = 0, timeout: float = 10.0):
+def ask(server, request: ModelRequest | None = None, *, timeout: float = 10.0):
     model = OpenAIModel("gpt-test", Endpoint(server.url, ""), timeout=timeout)
 
     async def run() -> list:
@@ -289,7 +289,7 @@ def _failed(code: str, message: str) -> dict:
 def test_a_stream_that_fails_is_an_error_and_is_not_asked_for_again(server, wire, events, then, says, retryable):  # noqa: PLR0917 - one column a parameter
     server.replies = [wire.stream(*events, then=then)]
     with pytest.raises(ModelError, match=says) as caught:
-        ask(server, retries=2)
+        ask(server)
     assert caught.value.retryable is retryable
     assert len(server.bodies) == 1
 
@@ -318,11 +318,6 @@ def test_a_server_that_is_not_there_is_told(server):
     with pytest.raises(ModelError, match="can't be reached") as caught:
         ask(server)
     assert caught.value.retryable
-
-
-def test_what_fails_before_the_stream_is_tried_again(server, wire):
-    server.replies = [wire.error(503, "busy", Retry_After="0.01"), wire.stream(delta("ok"), DONE)]
-    assert ask(server, retries=1)[-1].message.text == "ok"
 
 
 def test_without_a_key_only_a_local_server_is_asked():

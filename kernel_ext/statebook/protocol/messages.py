@@ -11,9 +11,13 @@ ResultStatus = Literal["ok", "error", "denied", "interrupted", "in_doubt"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words, as Markdown."""
+    """Words, as Markdown. ``phase`` is what they are to the model that said them, "" where it does not tell.
+
+    Models that comment on their way (``commentary``) before their ``final_answer`` want the phase back.
+    """
 
     text: str
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)

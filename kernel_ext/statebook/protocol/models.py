@@ -157,6 +157,7 @@ class Completion:
     """The terminal event of a stream: the whole assistant message. A stream without one has failed.
 
     ``dollars`` is what the server itself says the call cost in US dollars; None where it does not say.
+    ``response_id`` is the provider's id of an answer that its server was asked to keep, else "".
     """
 
     message: Message

@@ -289,6 +289,7 @@ class _Draft:
         """Take what the server has counted: the newest count of this answer, or that of one thrown away."""
         if counted.discarded:
             self._discarded.append(counted)
+            self._newest = Metered(Usage())  # it was of the same answer
         else:
             self._newest = counted
 

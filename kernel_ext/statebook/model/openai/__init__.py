@@ -1,5 +1,5 @@
-"""The ``openai:`` provider: the Responses API of OpenAI and of servers that speak it, with streaming and tools."""
+"""The ``openai:`` provider and its kin: the Responses API and Chat Completions, with streaming and tools."""
 
-from .client import OpenAIModel, create, warm
+from .client import OpenAIModel, warm
 
-__all__ = ["OpenAIModel", "create", "warm"]
+__all__ = ["OpenAIModel", "warm"]

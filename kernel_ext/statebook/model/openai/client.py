@@ -1,24 +1,34 @@
-"""Asks a server that speaks the Responses API and streams what it answers."""
+"""Asks a server that speaks the Responses API or Chat Completions, and streams what it answers."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import threading
 from collections.abc import AsyncIterator, MutableMapping
+from contextlib import aclosing
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from statebook.errors import ModelError
-from statebook.model.base import ModelSetup, StatePlace
-from statebook.protocol.models import ModelEvent, ModelRequest, Usage
+from statebook.model.base import StatePlace
+from statebook.protocol.journal.codec import digest
+from statebook.protocol.models import Metered, ModelEvent, ModelRequest, Usage
 
 from . import errors
-from .dialect import RESPONSES
+from .attempts.kept import went_on
+from .attempts.learned import Learned
+from .attempts.reading import events
+from .attempts.trial import Forgotten, Trial
+from .dialect import Dialect, Growing, dialect
 from .service import Service
-from .settings import Endpoint, endpoint, model_name
+from .settings import OFFICIAL, Endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from openai import AsyncOpenAI, AsyncStream
 
 _CONNECT_SECONDS = 15.0
@@ -48,10 +58,8 @@ class OpenAIModel:
         self._model = model
         self._where = where
         self._service = service
-        self._marks = {} if marks is None else marks
-        self._state = state
+        self._learned = Learned(service.dialect, state, {} if marks is None else marks, where.name)
         self._timeout = timeout
-        self._refused: frozenset[str] = frozenset()
         self._client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
 
     @cached_property
@@ -61,48 +69,85 @@ class OpenAIModel:
         return told if isinstance(told, int) else told()
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        """See `Model.stream`."""
-        try:
-            answer = await self._open(request)
+        """See `Model.stream`.
+
+        A refusal that tells how to ask otherwise (another API, one option less, no id) is followed, as long as nothing
+        has been shown. What an answer cost that is thrown away on the way is told as `Metered`, ``discarded``.
+        """
+        first = self._learned.first(request)
+        trial: Trial | None = Trial(first)
+        while trial is not None:
             try:
-                grown = RESPONSES.accumulator()
-                async for event in _events(answer, self._where.name):
-                    for delta in grown.feed(event):
-                        yield delta
-                    if grown.finished:
-                        break
-            finally:
-                await answer.close()
-            yield grown.completion()
-        except ModelError:
-            raise
-        except Exception as error:
-            told = errors.from_exception(error, self._where.name, self._model)
-            raise told from error
+                async with aclosing(self._make(trial, request)) as made:
+                    async for event in made:
+                        yield event
+            except Exception as error:
+                failure = self._told(error)
+                following = trial.next(failure)
+                if following is None:
+                    raise failure from error
+                for counted in trial.thrown_away():
+                    yield counted
+                trial = following
+            else:
+                self._learned.settle(first, trial.attempt, id_unknown=trial.id_unknown)
+                trial = None
 
     def price(self, usage: Usage) -> float | None:
         """See `Model.price`."""
         price = self._service.price
         return price(self._service.provider, self._model, usage, self._where.base_url) if price else None
 
-    async def _open(self, request: ModelRequest) -> AsyncStream[object]:
-        key = self._where.usable_key(self._service.key_hint, optional=self._service.key_optional)
-        openai = await asyncio.to_thread(importlib.import_module, "openai")  # half a second, off the loop, once
-        client = self._client_for(openai, key)
-        try:
-            return await self._post(openai, client, request)
-        except openai.BadRequestError as error:
-            if "include" in self._refused or not errors.wants_no_encrypted_reasoning(error):
-                raise
-        self._refused |= {"include"}
-        return await self._post(openai, client, request)
+    async def _make(self, trial: Trial, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """The events of one attempt. Those of a server whose memory is unproved are held back until it is proved."""
+        attempt, put = trial.attempt, trial.attempt.request(request)
+        api = dialect(attempt, f"{self._where.name} {self._model}", official=self._where.base_url == OFFICIAL)
+        trial.optional = api.optional
+        trial.body = _encodable(api.body(self._model, put, without=attempt.without))
+        held: list[ModelEvent] | None = [] if attempt.anchored and not self._learned.proved else None
+        grown = api.accumulator()
+        async with aclosing(self._deltas(api, trial.body, request.idempotency_key, grown)) as deltas:
+            async for delta in deltas:
+                if held is not None and not isinstance(delta, Metered):
+                    held.append(delta)
+                    continue
+                trial.note(delta)
+                yield delta
+        done = grown.completion()
+        trial.note(Metered(done.usage, done.dollars))
+        if put.anchor is not None and not went_on(done.usage, put.anchor):
+            self._learned.forgets()
+            raise Forgotten
+        for delta in held or ():
+            yield delta
+        yield done if attempt.keep else replace(done, response_id="")  # an id stands for what the server keeps
 
-    async def _post(self, openai: Any, client: AsyncOpenAI, request: ModelRequest) -> AsyncStream[object]:
-        headers = {"Idempotency-Key": request.idempotency_key} if request.idempotency_key else {}
+    async def _deltas(
+        self, api: Dialect, body: dict[str, Any], key: str, grown: Growing
+    ) -> AsyncGenerator[ModelEvent, None]:
+        answer = await self._post(api.route, body, key)
+        try:
+            async for event in events(answer, self._where.name):
+                for delta in grown.feed(event):
+                    yield delta
+                if grown.finished:
+                    break
+        except Exception:
+            if not grown.ended:  # else only the closing of the connection went wrong
+                raise
+        finally:
+            await answer.close()
+
+    async def _post(self, route: str, body: dict[str, Any], key: str) -> AsyncStream[object]:
+        secret = self._where.usable_key(self._service.key_hint, optional=self._service.key_optional)
+        openai = await asyncio.to_thread(importlib.import_module, "openai")  # half a second, off the loop, once
+        client = self._client_for(openai, secret)
+        # a key stands for the very bytes it was first sent with: another body under it would be refused
+        headers = {"Idempotency-Key": f"{key}:{digest(json.dumps(body))[:16]}"} if key else {}
         answer: AsyncStream[object] = await client.post(
-            RESPONSES.route,
+            route,
             cast_to=object,
-            body=RESPONSES.body(self._model, request, without=self._refused),
+            body=body,
             stream=True,
             stream_cls=openai.AsyncStream[object],
             options={"headers": headers},
@@ -124,11 +169,12 @@ class OpenAIModel:
             self._client = (loop, made)
         return self._client[1]
 
-
-def create(model: str, setup: ModelSetup) -> OpenAIModel:
-    """The entry point of ``openai:``. A missing key is an error only when a model is asked."""
-    where = endpoint(setup.base_url, setup.env)
-    return OpenAIModel(model_name(model, setup.env), where, marks=setup.marks, state=setup.state)
+    def _told(self, error: Exception) -> ModelError:
+        if isinstance(error, ModelError):
+            return error
+        return errors.from_exception(
+            error, self._where.name, self._model, key_check=self._service.key_check, local=self._where.loopback
+        )
 
 
 def warm() -> threading.Thread:
@@ -142,23 +188,11 @@ def warm() -> threading.Thread:
     return thread
 
 
-async def _events(answer: AsyncStream[object], where: str) -> AsyncIterator[object]:
-    """The stream's events; a whole response sent as plain JSON counts as its own terminal event."""
-    media_type = answer.response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "application/json":
-        await answer.response.aread()
-        whole = answer.response.json()
-        if not isinstance(whole, dict) or (whole.get("error") and not whole.get("output")):
-            raise errors.from_event(whole if isinstance(whole, dict) else {})
-        status = whole.get("status")
-        ending = status if status in {"failed", "incomplete"} else "completed"
-        yield {"type": f"response.{ending}", "response": whole}
-        return
-    if media_type and media_type != "text/event-stream":
-        raise errors.not_a_stream(where, media_type)
-    count = 0
-    async for event in answer:
-        count += 1
-        yield event
-    if not count:
-        raise errors.empty(where)
+def _encodable(body: dict[str, Any]) -> dict[str, Any]:
+    """``body`` with ``?`` for lone surrogates, which a prompt may hold and UTF-8 can't."""
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        clean: dict[str, Any] = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+        return clean
+    return body

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from statebook.protocol.models import Completion, ModelEvent, ModelRequest
 
+from .attempts.attempt import Attempt
+from .chat import wire as chat_wire
+from .chat.accumulate import Accumulator as ChatAccumulator
 from .responses import wire as responses_wire
 from .responses.accumulate import Accumulator as ResponsesAccumulator
 
@@ -16,8 +20,13 @@ class Growing(Protocol):
     """An answer while it streams in."""
 
     @property
+    def ended(self) -> bool:
+        """Whether the answer is whole, so that an end of the connection does no harm."""
+        ...
+
+    @property
     def finished(self) -> bool:
-        """Whether the terminal event has come; nothing is read after it."""
+        """Whether nothing may follow; nothing is read after it."""
         ...
 
     def feed(self, event: object) -> Iterator[ModelEvent]:
@@ -37,23 +46,23 @@ class MakeBody(Protocol):
         ...
 
 
-class MakeAccumulator(Protocol):
-    """Makes an empty accumulator."""
-
-    def __call__(self) -> Growing:
-        """A new one for a new answer."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One API. ``optional`` are body options that may be left out where a server refuses them by name."""
 
-    name: str
     route: str
     body: MakeBody
-    accumulator: MakeAccumulator
+    accumulator: Callable[[], Growing]
     optional: tuple[str, ...]
 
 
-RESPONSES = Dialect("responses", "/responses", responses_wire.body, ResponsesAccumulator, responses_wire.OPTIONAL)
+def dialect(attempt: Attempt, source: str, *, official: bool) -> Dialect:
+    """The API of an attempt. ``source`` names the server and model: what a provider wants back goes only there.
+
+    ``official`` is OpenAI's own server, which takes every option of its API.
+    """
+    if attempt.api == "chat":
+        body = partial(chat_wire.body, source=source, cache_key=official)
+        return Dialect("/chat/completions", body, partial(ChatAccumulator, source), chat_wire.OPTIONAL)
+    made = partial(responses_wire.body, source=source, keep=attempt.keep)
+    return Dialect("/responses", made, partial(ResponsesAccumulator, source), responses_wire.OPTIONAL)

@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from statebook.errors import ModelError
-from statebook.model.openai.errors import from_event
+from statebook.model.openai.errors import broke_off, filtered, from_event, read
 from statebook.protocol.messages import Message, Part, Text, ToolCall
-from statebook.protocol.models import Completion, ModelEvent, ReasoningDelta, StopReason, TextDelta, Usage
+from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, StopReason, TextDelta
 
+from .counts import dollars, usage
 from .items import KINDS, Item, Items, arguments_text
 
 Event = dict[str, Any]
@@ -22,9 +22,13 @@ TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
 
 class Accumulator:
-    """Feed it events; it yields deltas, and once ``finished`` it holds the completion."""
+    """Feed it events; it yields deltas, and once ``finished`` it holds the completion.
 
-    def __init__(self) -> None:
+    ``source`` names the server and model, and marks the reasoning that may go back only there.
+    """
+
+    def __init__(self, source: str = "") -> None:
+        self._source = source
         self._items = Items()
         self._terminal: Event | None = None
         self._refused = False
@@ -47,9 +51,14 @@ class Accumulator:
         }
 
     @property
-    def finished(self) -> bool:
-        """Whether the terminal event has come."""
+    def ended(self) -> bool:
+        """Whether the answer is whole."""
         return self._terminal is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the terminal event has come: nothing follows it."""
+        return self.ended
 
     def feed(self, event: object) -> Iterator[ModelEvent]:
         """The deltas that one event brings. Raises ModelError for an error event."""
@@ -65,27 +74,28 @@ class Accumulator:
     def completion(self) -> Completion:
         """The whole answer. Raises ModelError where the response failed, or ended without its terminal event."""
         if self._terminal is None:
-            raise ModelError(
-                "The answer broke off before its end.", "Ask again: nothing was recorded as done.", retryable=True
-            )
+            raise broke_off()
         response = self._terminal.get("response") or {}
         if self._terminal["type"] == "response.failed":
             raise from_event(response)
         stop = self._stop(response)
-        parts = [part for number, item in enumerate(self._items.all) if (part := item.part(f"call_{number}"))]
+        parts = [
+            part for number, item in enumerate(self._items.all) if (part := item.part(f"call_{number}", self._source))
+        ]
         if stop == "length":
             parts = [part for part in parts if not _cut_short(part)]
         calls = any(isinstance(part, ToolCall) for part in parts)
         if stop == "end" and calls:
             stop = "tool_calls"
-        message = Message("assistant", tuple(parts))
-        return Completion(message, usage(response.get("usage")), stop, str(response.get("id") or ""))
+        message, counted = Message("assistant", tuple(parts)), response.get("usage")
+        return Completion(message, usage(counted), stop, str(response.get("id") or ""), dollars(counted))
 
     def _stop(self, response: Event) -> StopReason:
-        if self._refused:
-            return "refusal"
+        """Why the answer ended. Raises ModelError where a content filter cut it off."""
         reason = str((response.get("incomplete_details") or {}).get("reason") or "")
-        if reason == "content_filter":
+        if reason == "content_filter" and not self._refused:
+            raise filtered(read(0, {"code": reason}, ""))
+        if self._refused:
             return "refusal"
         cut = self._terminal is not None and self._terminal["type"] == "response.incomplete"
         return "length" if cut or response.get("status") == "incomplete" else "end"
@@ -165,6 +175,9 @@ class Accumulator:
         Items are matched by their place among their kind: some servers give them other ids here than before.
         """
         self._terminal = event
+        counted = (event.get("response") or {}).get("usage")
+        if isinstance(counted, dict):
+            yield Metered(usage(counted), dollars(counted))
         seen = dict.fromkeys(KINDS, 0)
         for inner in (event.get("response") or {}).get("output") or []:
             kind = inner.get("type")
@@ -206,22 +219,9 @@ class Accumulator:
             yield from self._think(item, index, whole[len(had) :])
 
 
-def usage(raw: object) -> Usage:
-    """Token counts as the server reports them; missing details count as 0."""
-    if not isinstance(raw, dict):
-        return Usage()
-    sent = raw.get("input_tokens_details") or {}
-    made = raw.get("output_tokens_details") or {}
-    return Usage(
-        int(raw.get("input_tokens") or 0),
-        int(sent.get("cached_tokens") or 0),
-        int(raw.get("output_tokens") or 0),
-        int(made.get("reasoning_tokens") or 0),
-    )
-
-
 def _name(item: Item, inner: Event) -> None:
     item.name = str(inner.get("name") or "") or item.name
+    item.phase = str(inner.get("phase") or "") or item.phase
     item.call_id = str(inner.get("call_id") or "") or item.call_id or str(inner.get("id") or "")
 
 

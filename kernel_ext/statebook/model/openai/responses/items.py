@@ -11,16 +11,23 @@ from statebook.protocol.messages import Part, Reasoning, Text, ToolCall
 
 KINDS = ("message", "function_call", "reasoning")
 
+REASONING = "responses.reasoning"
+"""``type`` of the reasoning kept here, which tells it from that of Chat Completions."""
+
 
 @dataclass(slots=True)
 class Item:
-    """One output item. ``texts`` and ``summaries`` are by index; ``raw`` is the provider's finished item."""
+    """One output item. ``texts`` and ``summaries`` are by index; ``raw`` is the provider's finished item.
+
+    ``phase`` says what a message is to the model: ``commentary`` on its way, or the ``final_answer``.
+    """
 
     kind: str
     ids: set[str] = field(default_factory=set)
     texts: dict[int, str] = field(default_factory=dict)
     summaries: dict[int, str] = field(default_factory=dict)
     name: str = ""
+    phase: str = ""
     call_id: str = ""
     arguments: str = ""
     raw: dict[str, Any] | None = None
@@ -31,15 +38,21 @@ class Item:
         """The message's text so far."""
         return "".join(self.texts[index] for index in sorted(self.texts))
 
-    def part(self, fallback_id: str) -> Part | None:
-        """The finished part, or None for an empty item and for kinds that are not ours to keep."""
+    def part(self, fallback_id: str, source: str) -> Part | None:
+        """The finished part, or None for an empty item and for kinds that are not ours to keep.
+
+        ``source`` names the server and model, to which alone its reasoning may go back.
+        """
         if self.kind == "message":
-            return Text(self.text) if self.text else None
+            return Text(self.text, self.phase) if self.text else None
         if self.kind == "reasoning":
             summary = "\n\n".join(self.summaries[index] for index in sorted(self.summaries))
-            return Reasoning(summary, self.raw) if summary or self.raw else None
+            kept = {"type": REASONING, "source": source, "item": self.raw} if self.raw else None
+            return Reasoning(summary, kept) if summary or kept else None
         if not self.name:
-            raise ModelError("The server sent a tool call without a name.", "Ask again.", retryable=True)
+            raise ModelError(
+                "The server sent a tool call without a name.", "Ask again.", retryable=True, fault="malformed"
+            )
         return ToolCall(self.call_id or fallback_id, self.name, self.arguments.strip() or "{}")
 
 

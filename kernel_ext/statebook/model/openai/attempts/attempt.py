@@ -1,0 +1,79 @@
+"""One way to put a request, and the next way after a refusal: every change is made once, so that it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from statebook.model.openai.errors import Told
+from statebook.protocol.messages import Message, Reasoning
+from statebook.protocol.models import ModelRequest
+
+from .signs import id_refused, reasoning_lost, refused_option, route_missing, wants_other_api
+
+Api = Literal["responses", "chat"]
+Returned = Literal["whole", "bare", "none"]
+"""How reasoning goes back: as it came; without the ids that point into a server's storage; not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a request is put.
+
+    ``without`` are options left out, ``keep`` asks the server to keep the conversation, ``anchored`` sends the id of
+    a response instead of what it covers. ``pinned`` says that the other API is not to be tried (any more);
+    ``off_route`` that this one was chosen since the other's route is missing.
+    """
+
+    api: Api
+    without: frozenset[str] = frozenset()
+    reasoning: Returned = "whole"
+    keep: bool = False
+    anchored: bool = False
+    pinned: bool = False
+    off_route: bool = False
+
+    def after(self, told: Told, body: dict[str, Any], optional: tuple[str, ...]) -> Attempt | None:
+        """The attempt to make after this refusal of ``body``; None where nothing is left to change."""
+        missing = route_missing(told)
+        if not self.pinned and (missing or wants_other_api(told)):
+            other: Api = "chat" if self.api == "responses" else "responses"
+            return Attempt(other, pinned=True, off_route=missing)
+        option = refused_option(told, body, optional)
+        if option == "store" and self.keep:
+            return replace(self, keep=False, anchored=False)
+        if reasoning_lost(told) and self.reasoning != "none" and _has_reasoning(body):
+            return replace(self, reasoning="bare" if self.reasoning == "whole" else "none")
+        if option:
+            return replace(self, without=self.without | {option})
+        if self.anchored and id_refused(told):
+            return replace(self, anchored=False)
+        return None
+
+    def request(self, request: ModelRequest) -> ModelRequest:
+        """``request`` as this attempt sends it."""
+        messages = request.messages
+        if self.reasoning != "whole":
+            messages = tuple(_with_less(message, self.reasoning) for message in messages)
+        return replace(request, messages=messages, anchor=request.anchor if self.anchored else None)
+
+
+def _has_reasoning(body: dict[str, Any]) -> bool:
+    sent = body.get("input")
+    return isinstance(sent, list) and any(item.get("type") == "reasoning" for item in sent)
+
+
+def _with_less(message: Message, returned: Returned) -> Message:
+    if not any(isinstance(part, Reasoning) for part in message.parts):
+        return message
+    if returned == "none":
+        return replace(message, parts=tuple(part for part in message.parts if not isinstance(part, Reasoning)))
+    return replace(message, parts=tuple(_bare(part) if isinstance(part, Reasoning) else part for part in message.parts))
+
+
+def _bare(part: Reasoning) -> Reasoning:
+    kept = part.item or {}
+    item = kept.get("item")
+    if not isinstance(item, dict):
+        return part
+    return Reasoning(part.text, {**kept, "item": {key: value for key, value in item.items() if key != "id"}})

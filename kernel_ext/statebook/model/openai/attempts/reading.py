@@ -1,0 +1,42 @@
+"""Reads an answer's events off the wire, whatever kind of body a server sends them in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from statebook.model.openai import errors
+
+if TYPE_CHECKING:
+    from openai import AsyncStream
+
+
+async def events(answer: AsyncStream[object], where: str) -> AsyncIterator[object]:
+    """The stream's events; an answer sent as one plain JSON object counts as its own only event.
+
+    Raises ModelError for a body that holds no event: a web page, nothing at all.
+    """
+    media_type = answer.response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        await answer.response.aread()
+        yield _whole(answer.response.json())
+        return
+    if media_type in {"text/html", "application/xhtml+xml"}:
+        raise errors.not_a_stream(where, media_type)
+    count = 0
+    async for event in answer:
+        count += 1
+        yield event
+    if not count:
+        streams = media_type in {"", "text/event-stream"}
+        raise errors.empty(where) if streams else errors.not_a_stream(where, media_type)
+
+
+def _whole(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict) or (body.get("error") and not (body.get("output") or body.get("choices"))):
+        raise errors.from_event({"error": body})
+    if "choices" in body:
+        return body
+    status = body.get("status")
+    ending = status if status in {"failed", "incomplete"} else "completed"
+    return {"type": f"response.{ending}", "response": body}
