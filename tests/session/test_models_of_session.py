@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from statebook.config import Settings
-from statebook.errors import StoreReadOnly, UnknownName
+from statebook.errors import RunFailed, StoreReadOnly, UnknownName
 from statebook.session.models import Choice, Marks, Models, base_url_of, chosen
 from statebook.store.database import utc_now
 from statebook.store.store import Store
@@ -218,3 +219,28 @@ def test_scripted_sessions_look_nowhere(service, monkeypatch):
     with TemporarySession(model=ScriptedModel([say("ok")])) as session:
         assert not asyncio.run(session.ask("Hello?")).notes
     assert service.asked == []
+
+
+# -- going on ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_where_it_began(service, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/not-there")
+    service.status = 400
+    url = service.url.replace("://", "://me:hunter2@")
+    with TemporarySession(folder=tmp_path) as session:
+        with pytest.raises(RunFailed):
+            asyncio.run(session.ask("Hello?", model="openai:m", base_url=url))
+        failed = session.session.last_run()
+        assert failed.started.base_url == service.url, "as it may be recorded"
+        service.status = 200
+        session.restart()
+        assert asyncio.run(session.resume(failed.number)).answer == "Good day."
+
+
+def test_where_a_setting_sent_a_run_is_recorded_too(service, tmp_path):
+    with TemporarySession(folder=tmp_path, model="vllm:m") as session:
+        session.session.configure(replace(session.session.settings, base_url=service.url))
+        assert asyncio.run(session.ask("Hello?")).started.base_url == service.url
+        assert not asyncio.run(session.ask("Hello?", model="offline:")).started.base_url

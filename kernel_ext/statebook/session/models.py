@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from statebook.config import Settings
-from statebook.errors import StoreError
+from statebook.errors import ModelError, StoreError
 from statebook.model.base import Model, ModelSetup
 from statebook.model.discovery import LocalServer, Ports, local_ports, look
+from statebook.model.openai.settings import checked
 from statebook.model.registry import OFFLINE, also_set, default_name, resolve
 from statebook.store.database import utc_now
 from statebook.store.store import Store
@@ -49,6 +50,14 @@ def base_url_of(settings: Settings, name: str) -> str:
     """
     owner = (settings.model or "openai:").partition(":")[0].strip()
     return settings.base_url if name.partition(":")[0].strip() == owner else ""
+
+
+def shown(url: str) -> str:
+    """A base URL as it may be recorded, without user, password and query; "" for none and for what is none."""
+    try:
+        return checked(url, "").name
+    except ModelError:
+        return ""
 
 
 class Models:

@@ -87,7 +87,8 @@ class RunStarted:
     """A cell began. ``key`` identifies the unchanged cell for replay; ``recalled`` is memory handed to the model.
 
     ``automatic`` says that the cell named no model: it was what this session or machine had. ``fresh`` says that it
-    was to be asked anew, so that no recorded answer may stand in.
+    was to be asked anew, so that no recorded answer may stand in. ``base_url`` is the server that the cell or a setting
+    named, without user, password or query; "" for the provider's own.
     """
 
     kind: ClassVar[str] = "run_started"
@@ -105,6 +106,7 @@ class RunStarted:
     answer: AnswerForm = AnswerForm()
     automatic: bool = False
     fresh: bool = False
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
