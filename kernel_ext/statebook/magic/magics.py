@@ -26,7 +26,7 @@ from .grammar import HelpAsked, parse_cell_line, parse_line
 from .settings import traits
 
 if TYPE_CHECKING:
-    from statebook.protocol.calls import AgentCall, Attachment, Limits
+    from statebook.protocol.calls import AgentCall, Limits
     from statebook.run.seams import Asker, Sink
     from statebook.session.notebook.identity import Notebook
     from statebook.session.registry import Registry
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from statebook.state.namespace import Namespace
     from statebook.tools.base import Tool
 
+    from .cell.prompt import Prompt
+    from .cell.answers import Shape
     from .commands.table import Commands
 
 
@@ -129,19 +131,21 @@ class Magics:
     # -- one cell ------------------------------------------------------------------------------------------------
 
     async def _ask(self, flags: Flags, cell: str) -> None:
+        from .cell.answers import hand_over
+
         if not cell.strip():
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
         self.resolved(cell).check()
         session = self.session(cell)
-        call = self.call(flags, cell, session)
+        shape = self._shape(flags)
+        call = replace(self.call(flags, cell, session), answer=shape.form)
         sink = self._sink(session, verbose=flags.verbose, stream=not flags.no_stream)
         asker = self._asker()
         try:
-            run = await session.execute(call, sink, asker)
+            run = await session.execute(call, sink, asker, shape.check)
         except asyncio.CancelledError:
             raise stopped(session) from None
-        if flags.out:
-            self.shell.user_ns[flags.out] = run.answer
+        hand_over(run, shape, self.shell, flags.out)
 
     async def _resume(self, flags: Flags) -> None:
         self.resolved().check()
@@ -158,6 +162,11 @@ class Magics:
 
         return choose_sink(self.shell, session.passage_texts, session.picture, verbose=verbose, stream=stream)
 
+    def _shape(self, flags: Flags) -> Shape:
+        from .cell.answers import shape_of
+
+        return shape_of(flags.format, flags.schema, self._evaluate, self.shell.transform_cell)
+
     def _asker(self) -> Asker:
         from statebook.ui.ask import choose_asker
 
@@ -169,14 +178,15 @@ class Magics:
 
         from .surroundings import cell_id
 
-        prompt, attachments = self.complete(cell, session)
+        prompt = self.complete(cell, session)
         return AgentCall(
-            prompt=prompt,
+            prompt=prompt.text,
             source=cell,
             cell_id=cell_id(self.shell),
             model=flags.model,
             temperature=flags.temperature,
-            attachments=attachments,
+            attachments=prompt.attachments,
+            artifacts=prompt.artifacts,
             limits=_limits(flags),
             tools=flags.tools,
             fresh=flags.fresh,
@@ -188,7 +198,7 @@ class Magics:
 
     # -- what the parts need of each other -----------------------------------------------------------------------
 
-    def complete(self, text: str, session: Session) -> tuple[str, tuple[Attachment, ...]]:
+    def complete(self, text: str, session: Session) -> Prompt:
         """The prompt of a text, and what it hands over. Raises PromptError."""
         from .cell.prompt import complete
 

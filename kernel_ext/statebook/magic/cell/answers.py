@@ -17,6 +17,7 @@ from typing import Any
 
 from statebook.errors import UsageError
 from statebook.protocol.calls import AnswerForm, AnswerKind
+from statebook.protocol.journal.runs import Run
 from statebook.run.answers import read_code, read_json
 
 _FREE_ROW = {
@@ -97,6 +98,24 @@ def shape_of(
     if isinstance(found, Mapping):
         return _of_json_schema(dict(found), schema, table=kind == "table")
     return _of_type(found, schema, table=kind == "table")
+
+
+def hand_over(run: Run, shape: Shape, shell: Any, name: str) -> None:
+    """Give a cell's answer to the kernel: into the variable ``name`` ("" for none), and code into a cell below.
+
+    Code is put there for a person to run, never run. What is only drawn again is not put there again. Raises
+    UsageError for a recorded answer that its class takes no more.
+    """
+    if shape.form.kind == "code" and not run.replayed:
+        shell.set_next_input(read_code(run.answer), replace=False)
+    if not name:
+        return
+    try:
+        shell.user_ns[name] = shape.value(run.answer)
+    except ValueError as error:  # pydantic's is one
+        raise UsageError(
+            f"The recorded answer is no {shape.form.name or shape.form.kind} any more: {error}.", "--fresh asks again."
+        ) from error
 
 
 def columns_of(form: AnswerForm) -> Mapping[str, Any]:
