@@ -67,8 +67,7 @@ class Resolved:
         """Raise UsageError for the first fault: a limit that can't be read must not be taken for no limit."""
         if self.faults:
             error, more = self.faults[0].error, len(self.faults) - 1
-            rest = f" {more} more: `%agent config`." if more else ""
-            raise UsageError(error.message, f"{error.hint}{rest}")
+            raise UsageError(error.message, f"{error.hint} {more} more: `%agent config`.") if more else error
 
 
 def resolve(layers: Iterable[Layer], folder: Path | None = None) -> Resolved:

@@ -20,7 +20,7 @@ SETTABLE = {name: setting for name, setting in SETTINGS.items() if "notebook" in
 """The settings that ``%config`` takes."""
 
 
-class Value(TraitType):  # type: ignore[misc]  # traitlets publishes no types
+class Value(TraitType[Any, Any]):
     """A setting as a trait. Reading it gives the value in force, wherever it was set."""
 
     def __init__(self, setting: Setting) -> None:
@@ -46,10 +46,11 @@ class Value(TraitType):  # type: ignore[misc]  # traitlets publishes no types
 
 
 def _help(setting: Setting) -> str:
-    return setting.help if setting.kind is TEXT else f"{setting.help}. {setting.kind.allowed.capitalize()}."
+    allowed = setting.kind.allowed
+    return setting.help if setting.kind is TEXT else f"{setting.help}. {allowed[0].upper()}{allowed[1:]}."
 
 
-class Configured(Configurable):  # type: ignore[misc]  # traitlets publishes no types
+class Configured(Configurable):
     """What IPython's configuration says of the settings, and what the notebook has set since.
 
     traitlets has one value per trait and can't tell who set it, and ``%config`` merges what it sets into the shell's
@@ -71,7 +72,7 @@ class Configured(Configurable):  # type: ignore[misc]  # traitlets publishes no 
 
     def update_config(self, config: Config) -> None:
         """What ``%config Statebook.NAME = VALUE`` calls; it shows a TraitError as one line."""
-        for name, value in (config[_SECTION] if _SECTION in config else {}).items():
+        for name, value in config.get(_SECTION, {}).items():
             if name not in SETTABLE:
                 raise TraitError(str(UnknownName("setting", name, SETTABLE, "`%agent config` lists them.")))
             setattr(self, name, value)
@@ -85,7 +86,7 @@ class Configured(Configurable):  # type: ignore[misc]  # traitlets publishes no 
     def _from_ipython(self) -> Layer:
         raw = {name: _plain(name, value) for name, value in (self._at_load or {}).items()}
         typed = getattr(getattr(self._shell, "parent", None), "cli_config", None) or {}
-        flags = cast("Mapping[str, object]", typed[_SECTION] if _SECTION in typed else {})
+        flags = cast("Mapping[str, object]", typed.get(_SECTION, {}))
 
         def where(name: str) -> str:
             return f"--{_SECTION}.{name}" if name in flags else f"c.{_SECTION}.{name} (ipython_config.py)"

@@ -14,7 +14,7 @@ _WORD = re.compile(r"(?:[^\s\"']|\"[^\"]*(?:\"|$)|'[^']*(?:'|$))+")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the cursor is. ``before`` is what stands before it: on the line after the magic's name, or in the prompt."""
+    """Where the cursor is. ``before`` stands before it: on the line after the magic's name, or in the prompt."""
 
     kind: Literal["line", "cell", "prompt"]
     before: str
