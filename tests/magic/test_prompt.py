@@ -23,8 +23,8 @@ def done(tmp_path):
     (tmp_path / "long.txt").write_text("x" * 300_000)
 
     def run(text):
-        prompt, attachments = complete(text, lambda code: eval(code, {}, dict(NAMES)), NAMES, tmp_path)
-        return prompt, [a.name for a in attachments], [a.text for a in attachments]
+        made = complete(text, lambda code: eval(code, {}, dict(NAMES)), NAMES, tmp_path)
+        return made.text, [a.name for a in made.attachments], [a.text for a in made.attachments]
 
     return run
 

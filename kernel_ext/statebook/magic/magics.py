@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from statebook.state.namespace import Namespace
     from statebook.tools.base import Tool
 
-    from .cell.prompt import Prompt
     from .cell.answers import Shape
+    from .cell.prompt import Prompt
     from .commands.table import Commands
 
 

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePath
+from dataclasses import dataclass
+from pathlib import Path
 
 from statebook.context.variables import describe
 from statebook.errors import PromptError
 from statebook.protocol.calls import Attachment
-from statebook.tools.workspace.protected import why_protected
+from statebook.protocol.journal.codec import digest
+from statebook.protocol.messages import File
+from statebook.protocol.tools import ArtifactData
+
+from .files import Handed, hand_over
 
 _OPEN = re.compile(r"\{\{(?!\s*\}\})")
 _FILE = re.compile(r'(?<![\w@/])@file:(?:"([^"\n]+)"|(\S+))')
@@ -23,8 +28,15 @@ _NAME = re.compile(r"(?<![\w@/.`])@([A-Za-z_]\w*)(?![\w:/@])")
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 _TRIES = 20
 """Closing braces that are tried as the end of one expression."""
-_LARGEST = 200_000
-"""Characters of a file that are handed over; the rest is cut, and the model is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A cell's prompt, what it hands over, and the bytes of the files that are named in it."""
+
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    artifacts: tuple[ArtifactData, ...] = ()
 
 
 def complete(
@@ -32,13 +44,14 @@ def complete(
     evaluate: Callable[[str], object],
     variables: Mapping[str, object],
     folder: Path,
-) -> tuple[str, tuple[Attachment, ...]]:
+) -> Prompt:
     """The prompt with its expressions evaluated, and what it hands over. Raises PromptError."""
     pieces = list(_pieces(text))
     typed = "".join(" " if inside else piece for piece, inside in pieces)
-    attachments = _attachments(_CODE.sub(lambda match: " " * len(match[0]), typed), variables, folder)
+    handed = _handed(_CODE.sub(lambda match: " " * len(match[0]), typed), variables, folder)
     prompt = "".join(_value(piece, evaluate) if inside else piece for piece, inside in pieces)
-    return prompt.strip(), attachments
+    artifacts = {digest(data.data): data for _, data in handed if data is not None}
+    return Prompt(prompt.strip(), tuple(attachment for attachment, _ in handed), tuple(artifacts.values()))
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
@@ -67,11 +80,11 @@ def _is_expression(body: str) -> bool:
     return True
 
 
-def _attachments(prose: str, variables: Mapping[str, object], folder: Path) -> tuple[Attachment, ...]:
-    attachments: dict[str, Attachment] = {}
+def _handed(prose: str, variables: Mapping[str, object], folder: Path) -> list[Handed]:
+    handed: dict[str, Handed] = {}
     for match in _FILE.finditer(prose):
         path = (match[1] or match[2]).rstrip(".,;:!?)") if not match[1] else match[1]
-        attachments[f"@file:{path}"] = Attachment(path, _read(path, folder))
+        handed[f"@file:{path}"] = hand_over(path, folder)
     for match in _NAME.finditer(_FILE.sub(" ", prose)):
         name = match[1]
         if name not in variables:
@@ -80,8 +93,17 @@ def _attachments(prose: str, variables: Mapping[str, object], folder: Path) -> t
                 f"There is no variable {name!r} for @{name}.",
                 near or "Define it in a cell above, or put the word in `backticks` to leave it alone.",
             )
-        attachments[f"@{name}"] = Attachment(name, describe(name, variables[name]))
-    return tuple(attachments.values())
+        handed[f"@{name}"] = _variable(name, variables[name])
+    return list(handed.values())
+
+
+def _variable(name: str, value: object) -> Handed:
+    told = describe(name, value)
+    if told.picture is None:
+        return Attachment(name, told.text), None
+    data, media = told.picture.data, told.picture.media_type
+    file = f"{name}.{media.rpartition('/')[2]}"
+    return Attachment(name, told.text, File(digest(data), media, file)), ArtifactData(data, media, file)
 
 
 def _value(expression: str, evaluate: Callable[[str], object]) -> str:
@@ -99,23 +121,3 @@ def _near(name: str, variables: Mapping[str, object]) -> str:
 
     near = difflib.get_close_matches(name, variables, n=1)
     return f"Did you mean @{near[0]}?" if near else ""
-
-
-def _read(path: str, folder: Path) -> str:
-    target = (folder / Path(path).expanduser()).resolve()
-    if why := why_protected(PurePath(target.name)):
-        raise PromptError(f"@file:{path} can't be handed over: it {why}.", "Name another file.")
-    try:
-        with target.open("rb") as file:
-            data = file.read(4 * _LARGEST + 1)
-    except OSError as error:
-        raise PromptError(
-            f"@file:{path} can't be read: {error.strerror or error}.",
-            f'Paths start at {folder}; write @file:"with space" around spaces.',
-        ) from error
-    if b"\0" in data[:4096]:
-        raise PromptError(f"@file:{path} is not a text file.", "Put it into the sources folder, if it is a document.")
-    text = data.decode("utf-8", errors="replace")
-    if len(text) > _LARGEST:
-        return f"{text[:_LARGEST]}\n[cut here: the file is longer]"
-    return text

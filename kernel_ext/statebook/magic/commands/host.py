@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from statebook.config import Settings
 from statebook.config.sources import Resolved
-from statebook.protocol.calls import Attachment
+from statebook.magic.cell.prompt import Prompt
 from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import Registry
 from statebook.session.session import Session
@@ -30,7 +30,7 @@ class Host(Protocol):
         """The notebook this kernel belongs to."""
         ...
 
-    def complete(self, text: str, session: Session) -> tuple[str, tuple[Attachment, ...]]:
+    def complete(self, text: str, session: Session) -> Prompt:
         """The prompt of a text, and what it hands over. Raises PromptError."""
         ...
 

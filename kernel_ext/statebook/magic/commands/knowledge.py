@@ -25,8 +25,8 @@ class KnowledgeCommands:
     def do_context(self, flags: Flags) -> Sheet:
         """What the model would be sent."""
         session = self._host.session()
-        prompt, attachments = self._host.complete(" ".join(flags.prompt), session)
-        window = session.preview(AgentCall(prompt, attachments=attachments))
+        prompt = self._host.complete(" ".join(flags.prompt), session)
+        window = session.preview(AgentCall(prompt.text, attachments=prompt.attachments, artifacts=prompt.artifacts))
         request = window.request
         rows = [("system", request.system.strip()), ("tools", ", ".join(tool.name for tool in request.tools))]
         rows += [(message.role, text_of(message)) for message in request.messages]
