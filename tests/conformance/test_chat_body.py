@@ -129,14 +129,16 @@ def test_reasoning_goes_back_under_its_name_while_its_question_is_worked_on(fiel
 def test_reasoning_details_go_back_whole_and_in_order():
     text = {"type": "reasoning.text", "format": "f", "index": 0, "id": None}
     sealed = {"type": "reasoning.encrypted", "data": "AAA", "index": 1}
+    other, last = {**text, "index": 2, "text": "Next."}, {**text, "index": 3, "text": "Last."}
     done = answered(
         {"reasoning_details": [{**text, "text": "H"}]},
         {"reasoning_details": [{**text, "text": "m."}], "reasoning": "m."},
         {"reasoning_details": [{**text, "text": "", "signature": "S"}, sealed, {**sealed, "data": "BBB"}]},
-        {"reasoning_details": [{**text, "index": 2, "text": "Next."}]},
+        {"reasoning_details": [other]},
+        {"reasoning_details": [last]},
     )
-    signed, other = {**text, "text": "Hm.", "signature": "S"}, {**text, "index": 2, "text": "Next."}
-    expected = [signed, sealed, {**sealed, "data": "BBB"}, other]
+    signed = {**text, "text": "Hm.", "signature": "S"}
+    expected = [signed, sealed, {**sealed, "data": "BBB"}, other, last]
     for messages in ((user("q"), done.message), (user("q"), done.message, user("next"))):
         entry = sent(*messages)[1]
         assert entry["reasoning_details"] == expected

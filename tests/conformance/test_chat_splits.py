@@ -9,7 +9,7 @@ import sys
 import pytest
 from statebook.model.openai.chat.accumulate import Accumulator
 from statebook.protocol.messages import Reasoning
-from statebook.protocol.models import Completion, ReasoningDelta, TextDelta
+from statebook.protocol.models import Completion, Metered, ReasoningDelta, TextDelta, Usage
 
 ODD = 'Ünï 🎈 {"brace": [1}] \\" \\\\ back\n\n```json'
 COUNTS = {"prompt_tokens": 50, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 30}}
@@ -180,3 +180,9 @@ def test_a_hundred_thousand_deltas_are_never_joined_one_by_one():
     assert len(thought) == 25_000 * 7
     assert len(done.message.calls[0].arguments) == 25_000 * 5 + 9
     assert Piece.joined == 0
+
+
+def test_counts_that_did_not_change_are_told_once():
+    grown = Accumulator()
+    seen = [event for chunk in long_stream(10) for event in grown.feed(chunk)]
+    assert [event.usage for event in seen if isinstance(event, Metered)] == [Usage(1, 0, 1)]

@@ -108,7 +108,7 @@ class Calls:
         function: dict[str, Any] = inner if isinstance(inner, dict) else {}
         key, name = str(entry.get("id") or ""), str(function.get("name") or "")
         index = entry["index"] if isinstance(entry.get("index"), int) else None
-        call = self._known(index, key, name)
+        call = self._known(index, key, named=bool(name))
         if call is None or (name and _is_another(call, key, name, touched)):
             if not (key or name or function.get("arguments")):
                 return None  # an empty entry, as some servers append
@@ -120,16 +120,16 @@ class Calls:
         call.write(function.get("arguments"))
         return call
 
-    def _known(self, index: int | None, key: str, name: str) -> Call | None:
+    def _known(self, index: int | None, key: str, *, named: bool) -> Call | None:
         """The call that an entry may go on with: by its id, by its index, else the last one."""
         by_id = self._by_id.get(key) if key else None
         if by_id and (index is None or by_id.index in {None, index}):
             return by_id
         last = self.all[-1] if self.all else None
         if index is not None:
-            bare = last if last and last.index is None and not (key or name) else None
+            bare = last if last and last.index is None and not (key or named) else None
             return self._by_index.get(index, bare)
-        return None if key and name else last
+        return last
 
     def _identify(self, call: Call, index: int | None, key: str, name: str) -> None:
         """The first id and name stay: some servers send another id with every piece."""
