@@ -11,6 +11,7 @@ from statebook.protocol.approvals import Choice
 from statebook.protocol.journal.events import PauseReason
 from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import ResultStatus, ToolCall
+from statebook.protocol.models import Cost, Usage
 
 from .escape import one_line, visible
 
@@ -149,20 +150,37 @@ def amount(tokens: int) -> str:
 
 
 def footer(run: Run) -> str:
-    """``12.3s · 45.2K in (38.1K cached) / 1.2K out · 14 steps · #12``, or where a replayed answer comes from."""
+    """``12.3s · 45.2K in (38.1K cached) / 1.2K out · $0.0842 · 14 steps · #12``, or where a replayed answer comes from.
+
+    ``$0.0842+`` is a price of which some is not known; what cost nothing shows none.
+    """
     if run.replayed:
         when = _local(run.ended or run.began)
         return f"replayed from {run_name(run.number)} · 0 tokens · recorded {when:%Y-%m-%d %H:%M}"
-    usage = run.usage
-    cached = f" ({amount(usage.cached)} cached)" if usage.cached else ""
-    tokens = f"{amount(usage.input)} in{cached} / {amount(usage.output)} out" if usage.total else "0 tokens"
     parts = [duration(run.worked)] if run.worked else []
-    parts += [tokens, f"{run.steps} step{'' if run.steps == 1 else 's'}"]
+    parts += [tokens(run.usage) or "0 tokens", price(run.usage, run.cost)]
+    parts += [f"{run.steps} step{'' if run.steps == 1 else 's'}"]
     if again := sum(bool(model.repeats) for model in run.models):
         parts.append(f"{again} answer{'' if again == 1 else 's'} replayed")
     if run.checkpoint:
         parts.append(checkpoint_name(run.checkpoint))
-    return " · ".join(parts)
+    return " · ".join(part for part in parts if part)
+
+
+def tokens(usage: Usage) -> str:
+    """``45.2K in (38.1K cached) / 1.2K out``; "" for none."""
+    cached = f" ({amount(usage.cached)} cached)" if usage.cached else ""
+    return f"{amount(usage.input)} in{cached} / {amount(usage.output)} out" if usage.total else ""
+
+
+def price(usage: Usage, cost: Cost) -> str:
+    """``$0.0842``, ``$0.0842+``, ``price unknown``; "" for what cost nothing, and where nothing was counted."""
+    return str(cost) or ("price unknown" if cost.unknown and usage.total else "")
+
+
+def spent(model: ModelRecord) -> str:
+    """``45.2K in (38.1K cached) / 1.2K out · $0.0842`` of one model step; "" where nothing was counted."""
+    return " · ".join(part for part in (tokens(model.spent), price(model.spent, model.cost)) if part)
 
 
 def _local(time: datetime) -> datetime:

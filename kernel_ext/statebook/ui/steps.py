@@ -8,7 +8,7 @@ from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import Reasoning
 
 from .escape import clip, code, one_line, words
-from .lines import DECISIONS, arguments_line, call_state, duration, model_stop, pretty_arguments
+from .lines import DECISIONS, arguments_line, call_state, duration, model_stop, pretty_arguments, spent
 
 ARGUMENTS = 4000
 """Most characters of one call's arguments in an output."""
@@ -61,25 +61,26 @@ def _tally(run: Run) -> str:
 
 def _model_rows(run: Run, model: ModelRecord, *, last: bool) -> list[str]:
     rows = []
+    told = f' title="{code(spent(model))}"' if spent(model) else ""
     thoughts = "\n\n".join(
         part.text for part in (model.message.parts if model.message else ()) if isinstance(part, Reasoning)
     )
     if thoughts.strip():
         inside = f'<div class="sb-inside"><pre>{code(clip(thoughts, ARGUMENTS))}</pre></div>'
-        rows.append(f"<details><summary>Reasoning</summary>{inside}</details>")
+        rows.append(f"<details{told}><summary>Reasoning</summary>{inside}</details>")
     if model.text.strip() and not last:
-        rows.append(f"<div>{words(one_line(model.text, 300))}</div>")
+        rows.append(f"<div{told}>{words(one_line(model.text, 300))}</div>")
     if model.error and not last:
-        rows.append(f'<div class="sb-bad">✗ {words(one_line(model_stop(model), 300))}</div>')
-    rows += [_call(call, run) for call in model.calls]
+        rows.append(f'<div class="sb-bad"{told}>✗ {words(one_line(model_stop(model), 300))}</div>')
+    rows += [_call(call, run, spent(model)) for call in model.calls]
     return rows
 
 
-def _call(call: CallRecord, run: Run) -> str:
+def _call(call: CallRecord, run: Run, asking: str = "") -> str:
     parts = [f"<p>Arguments</p><pre>{code(clip(pretty_arguments(call.call), ARGUMENTS))}</pre>"]
     if call.result is not None:
         parts.append(f"<p>{_result_title(call, run)}</p><pre>{code(clip(call.result.text, RESULT))}</pre>")
-    facts = _facts(call)
+    facts = " · ".join([*_facts(call), *([f"asking for it: {words(asking)}"] if asking else [])])
     if facts:
         parts.append(f"<p>{facts}</p>")
     inside = f'<div class="sb-inside">{"".join(parts)}</div>'
@@ -90,7 +91,7 @@ def _result_title(call: CallRecord, run: Run) -> str:
     return "Result" if call.result is None or call.result.status == "ok" else f"Result: {call_state(call, run)[1]}"
 
 
-def _facts(call: CallRecord) -> str:
+def _facts(call: CallRecord) -> list[str]:
     facts = [f"effect: {call.effect}"] if call.effect else []
     if call.asked:
         facts.append(f"asked because {words(one_line(call.asked, 300))}")
@@ -102,7 +103,7 @@ def _facts(call: CallRecord) -> str:
         facts.append(
             f"{len(call.result.artifacts)} kept: {words(', '.join(d[:12] for d in call.result.artifacts[:8]))}"
         )
-    return " · ".join(facts)
+    return facts
 
 
 def _call_class(call: CallRecord, run: Run) -> str:

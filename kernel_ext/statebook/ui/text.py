@@ -9,7 +9,7 @@ from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 
 from .answers import answer_text, type_line
 from .escape import clip, one_line, visible
-from .lines import activity, call_state, called, duration, ending, footer, model_stop
+from .lines import activity, call_state, called, duration, ending, footer, model_stop, spent
 from .render import Citations
 
 SAVED = 8000
@@ -87,17 +87,18 @@ def model_finished(model: ModelRecord) -> bool:
 
 
 def model_line(run: Run, model: ModelRecord) -> str:
-    """``r3.1 openai:gpt-5 → 2 calls ✓ 1.2s``."""
+    """``r3.1 openai:gpt-5 → 2 calls ✓ 1.2s · 45.2K in / 1.2K out · $0.0842``."""
     head = f"{run_name(run.number)}.{model.step} {one_line(model.model, 60)}"
+    paid = f" · {spent(model)}" if spent(model) else ""
     if model.message is None:
-        return f"{head} ✗ {one_line(model_stop(model), 200)}"
+        return f"{head} ✗ {one_line(model_stop(model), 200)}{paid}"
     count = len(model.calls)
     what = f"{count} call{'' if count == 1 else 's'}" if count else "answer"
     if model.rejected:
         return f"{head} → {what} ✗ {one_line(model.rejected, 200)}"
     if model.repeats:
         return f"{head} → {what} ✓ replayed"
-    return f"{head} → {what} ✓ {duration(model.seconds)}"
+    return f"{head} → {what} ✓ {duration(model.seconds)}{paid}"
 
 
 def call_line(run: Run, call: CallRecord) -> str:

@@ -12,8 +12,17 @@ from .knowledge import KnowledgeCommands
 from .models import ModelCommands
 from .session import SessionCommands
 from .settings import SettingsCommands
+from .spending import SpendingCommands
 
-GROUPS = (SessionCommands, HistoryCommands, KnowledgeCommands, AboutCommands, SettingsCommands, ModelCommands)
+GROUPS = (
+    SessionCommands,
+    HistoryCommands,
+    KnowledgeCommands,
+    AboutCommands,
+    SettingsCommands,
+    ModelCommands,
+    SpendingCommands,
+)
 """Each is made with its host and has one method ``do_NAME`` per subcommand, which gives what IPython displays."""
 
 

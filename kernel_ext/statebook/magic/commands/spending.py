@@ -1,0 +1,186 @@
+"""What was spent, by run, step and model, and what may be spent."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Flags
+from typing import TYPE_CHECKING, Any
+
+from statebook.errors import UsageError
+from statebook.ids import run_name
+from statebook.magic.grammar import parse_run
+from statebook.protocol.calls import Limits
+from statebook.protocol.journal.runs import ModelRecord
+from statebook.protocol.models import Cost, exact
+from statebook.run.limits import Ceiling
+from statebook.session.session import Session
+from statebook.ui.lines import amount, duration
+from statebook.ui.sheets.chart import Amount, Chart
+from statebook.ui.sheets.listing import listing
+from statebook.ui.sheets.sheet import Sheet
+
+from .host import Host
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CALLS = """
+    SELECT *, least(input_tokens, coalesce(lag(nullif(input_tokens, 0) IGNORE NULLS)
+              OVER (PARTITION BY model ORDER BY run, step), 0)) AS resent
+    FROM spend
+"""
+"""Each call with its re-sent tokens: as many as the model's call before it was sent, of which a conversation that grows
+repeats all. By what is counted twice in a run or a session, not by what was billed twice: most of it may be cached."""
+
+_SUMS = """
+    count(*) AS calls, sum(input_tokens)::BIGINT AS input, sum(cached_tokens)::BIGINT AS cached,
+    sum(resent)::BIGINT AS resent, sum(output_tokens)::BIGINT AS output, sum(reasoning_tokens)::BIGINT AS reasoning,
+    coalesce(sum(dollars), 0) AS dollars, count(*) FILTER (WHERE dollars IS NULL) AS unpriced
+"""
+
+
+class SpendingCommands:
+    """cost, limits."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def do_cost(self, flags: Flags) -> Any:
+        """What the runs cost; what the steps of one cost; a chart of it."""
+        session = self._host.session()
+        if flags.plot:
+            return _chart(session, parse_run(flags.run) if flags.run else 0)
+        return _steps(session, parse_run(flags.run)) if flags.run else _runs(session)
+
+    def do_limits(self, flags: Flags) -> Sheet:
+        """What may be spent in all, and what was; or new limits from now on."""
+        session = self._host.session()
+        wanted = Limits(tokens=flags.max_tokens, dollars=flags.budget)
+        if not flags.scope:
+            if wanted != Limits() or flags.none:
+                raise UsageError("Whose limits?", "Write `%agent limits session --budget 5`, or notebook.")
+            return _sheet(session)
+        session.check_free()  # what the agent runs must not lift its own ceiling
+        if (wanted == Limits()) != flags.none:
+            raise UsageError(
+                f"What may this {flags.scope} spend?", "Write --budget 5, --max-tokens 2000000, both, or --none."
+            )
+        if not flags.none:
+            had = session.spending.limits(flags.scope)
+            wanted = Limits(tokens=wanted.tokens or had.tokens, dollars=wanted.dollars or had.dollars)
+        session.spending.set(flags.scope, wanted)
+        return _sheet(session)
+
+
+def _runs(session: Session) -> pd.DataFrame:
+    """A row per run and model, and one of all."""
+    import pandas as pd
+
+    by_run = session.store.sql(
+        f"SELECT 'r' || run AS run, model, {_SUMS} FROM ({_CALLS}) GROUP BY run, model ORDER BY min(time)"
+    )
+    if by_run.empty:
+        return listing(by_run)
+    whole = session.store.sql(f"SELECT 'all' AS run, '' AS model, {_SUMS} FROM ({_CALLS})")
+    frame = pd.concat([by_run, whole], ignore_index=True)
+    shares = [f"{cached / sent:.0%}" if sent else "" for cached, sent in zip(frame.cached, frame.input, strict=True)]
+    costs = [_cost(Cost(dollars, unknown)) for dollars, unknown in zip(frame.dollars, frame.unpriced, strict=True)]
+    columns = ["run", "model", "calls", "input", "cached", "resent", "output", "reasoning", "cost", "unpriced"]
+    return listing(frame.assign(cached=shares, cost=costs)[columns].rename(columns={"resent": "re-sent"}))
+
+
+def _steps(session: Session, number: int) -> pd.DataFrame:
+    """A row per model step of a run."""
+    import pandas as pd
+
+    found = session.store.sql(f"SELECT step, resent FROM ({_CALLS}) WHERE run = {number}")
+    resent = dict(zip(found.step, found.resent, strict=True))
+    rows = [
+        (
+            f"{run_name(number)}.{model.step}",
+            model.model,
+            _ending(model),
+            model.spent.input,
+            model.spent.cached,
+            int(resent.get(model.step, 0)),
+            model.spent.output,
+            model.spent.reasoning,
+            _cost(model.cost),
+            duration(model.seconds) if model.seconds else "",
+        )
+        for model in session.run(number).models
+    ]
+    columns = ["step", "model", "ended", "input", "cached", "re-sent", "output", "reasoning", "cost", "time"]
+    return listing(pd.DataFrame(rows, columns=columns))
+
+
+def _ending(model: ModelRecord) -> str:
+    if model.repeats:
+        return "repeated"
+    if model.message is not None:
+        return "answered"
+    return model.fault.replace("_", " ") or model.error.replace("_", " ") or "open"
+
+
+def _chart(session: Session, number: int) -> Chart:
+    """Running totals over the calls: dollars, or tokens where no price is known."""
+    only = f"WHERE run = {number}" if number else ""
+    frame = session.store.sql(
+        "SELECT 'r' || run AS run, step, model, time, input_tokens + output_tokens AS tokens, dollars"
+        f" FROM spend {only} ORDER BY time, run, step"
+    )
+    priced = bool(frame.dollars.notna().any() and frame.dollars.sum())
+    values = frame.dollars.fillna(0.0) if priced else frame.tokens
+    groups = [f"{run}.{step}" for run, step in zip(frame.run, frame.step, strict=True)] if number else frame.run
+    unknown = int(frame.dollars.isna().sum())
+    total = Cost(float(frame.dollars.fillna(0.0).sum()), unknown)
+    spent = _cost(total) if priced else f"{amount(int(frame.tokens.sum()))} tokens"
+    runs = len(set(frame.run))
+    where = run_name(number) if number else f"{runs} run{'s' * (runs != 1)}"
+    calls = f"{len(frame)} model call{'s' * (len(frame) != 1)}"
+    return Chart(
+        f"{spent} by {calls} in {where}",
+        tuple(Amount(*each) for each in zip(groups, frame.model, map(float, values), strict=True)),
+        (lambda value: _cost(Cost(value))) if priced else (lambda value: amount(round(value))),
+        (f"{frame.time.min():%Y-%m-%d %H:%M}", f"{frame.time.max():%Y-%m-%d %H:%M} UTC") if len(frame) else ("", ""),
+        f"{unknown} of them have no known price and are not in it." if priced and unknown else "",
+    )
+
+
+def _sheet(session: Session) -> Sheet:
+    defaults = session.settings
+    each = Limits(defaults.max_steps, defaults.max_tokens, defaults.timeout, defaults.budget)
+    rows = [("each run", _limits(each) or "no limit")]
+    rows += [(ceiling.scope, _spending(ceiling)) for ceiling in session.spending.scopes()]
+    hint = "`%agent limits session --budget 5 --max-tokens 2000000` sets one, `--none` takes it away."
+    if session.spending.unread:
+        names = ", ".join(session.spending.unread)
+        hint = f"Open in another kernel, so not counted if it is this notebook's: {names}. {hint}"
+    return Sheet("Limits", tuple(rows), hint)
+
+
+def _limits(limits: Limits) -> str:
+    parts = [f"{limits.steps} steps"] if limits.steps else []
+    parts += [f"{limits.tokens:,} tokens"] if limits.tokens else []
+    parts += [duration(limits.seconds)] if limits.seconds else []
+    parts += [exact(limits.dollars)] if limits.dollars else []
+    return " · ".join(parts)
+
+
+def _spending(ceiling: Ceiling) -> str:
+    """``limit $5.00 · spent $1.20, 45,000 tokens · left $3.80``."""
+    spent = f"spent {_cost(ceiling.cost)}, {ceiling.tokens:,} tokens"
+    if ceiling.cost.unknown and ceiling.cost.dollars:
+        calls = f"{ceiling.cost.unknown} call{'s' * (ceiling.cost.unknown != 1)}"
+        spent += f" ({calls} of unknown price)"
+    if ceiling.limits == Limits():
+        return f"no limit · {spent}"
+    left = []
+    if ceiling.limits.dollars is not None:
+        left.append(_cost(Cost(max(0.0, ceiling.left("dollars")))))
+    if ceiling.limits.tokens is not None:
+        left.append(f"{max(0, int(ceiling.left('tokens'))):,} tokens")
+    return f"limit {_limits(ceiling.limits)} · {spent} · left {', '.join(left)}"
+
+
+def _cost(cost: Cost) -> str:
+    return str(cost) or ("unknown" if cost.unknown else "$0")
