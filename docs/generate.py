@@ -14,6 +14,7 @@ from pathlib import Path
 
 from statebook.context.system import SYSTEM
 from statebook.magic.grammar import cell_parser, line_parser, subcommands
+from statebook.model.openai.presets import PRESETS
 from statebook.store.store import Store
 from statebook.store.views import VIEWS
 
@@ -28,6 +29,7 @@ def blocks() -> dict[str, str]:
         "cell flags": _flags(cell_parser()),
         "commands": _commands(line_parser()),
         "system text": f"```text\n{SYSTEM}```",
+        "presets": _presets(),
     }
     found |= {f"command {name}": _command(name, parser) for name, parser in commands.items()}
     found["all commands"] = "\n\n".join(_command(name, parser) for name, parser in commands.items())
@@ -82,6 +84,19 @@ def _word(action: argparse.Action) -> str:
     many = action.nargs in ("*", "+", argparse.REMAINDER)
     name = action.dest.upper() + (" ..." if many else "")
     return f"[{name}]" if action.nargs in ("?", "*", argparse.REMAINDER) else name
+
+
+def _presets() -> str:
+    spoken = {"auto": "either", "responses": "Responses", "chat": "Chat Completions"}
+    lines = ["| name | server | its address, unless set by | key | speaks |", "|---|---|---|---|---|"]
+    for preset in PRESETS:
+        variables = ", ".join(f"`{name}`" for name in preset.url_variables)
+        place = f"{preset.default_url.partition('://')[2] or 'none'}; {variables}"
+        key = " or ".join(f"`{name}`" for name in preset.key_variables)
+        wanted = key if preset.wants_key else f"{key}, if the server wants one"
+        free = "; free on this machine" if preset.free_here else ""
+        lines.append(f"| `{preset.provider}:` | {preset.title} | {place} | {wanted} | {spoken[preset.dialect]}{free} |")
+    return "\n".join(lines)
 
 
 def _views() -> dict[str, str]:

@@ -29,12 +29,12 @@ class Asked:
 class ModelService:
     """Lists its models and answers a line over both APIs. ``status`` and ``page`` let it fail, ``missing`` is a route.
 
-    ``models`` are the rows of ``GET .../models``, ``loaded`` those of Ollama's ``/api/ps``.
+    ``models`` are the rows of ``GET .../models``; ``pages`` holds JSON for other paths.
     """
 
     def __init__(self) -> None:
         self.models: list[dict] = [{"id": "some-model"}]
-        self.loaded: list[dict] = []
+        self.pages: dict[str, object] = {}
         self.status = 200
         self.page = b""
         self.location = ""
@@ -56,7 +56,7 @@ class ModelService:
         self._thread.join(5)
 
     def listing(self, path: str) -> bytes:
-        found = {"models": self.loaded} if path.endswith("/api/ps") else {"object": "list", "data": self.models}
+        found = self.pages.get(path, {"object": "list", "data": self.models})
         return json.dumps(found).encode()
 
 

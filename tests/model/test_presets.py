@@ -200,18 +200,36 @@ def test_a_context_is_what_the_person_says_then_what_the_server_tells(service):
     service.models = [{"id": "m", "max_model_len": 40_960}, {"id": "mute"}]
     marks: dict[str, str] = {}
     assert resolve("vllm:m", ModelSetup({}, service.url, marks=marks)).context_tokens == 40_960
-    assert len(service.asked) == 1
+    asked = len(service.asked)
     assert resolve("vllm:m", ModelSetup({}, service.url, marks=marks)).context_tokens == 40_960
-    assert len(service.asked) == 1, "it is remembered"
+    assert len(service.asked) == asked, "it is remembered"
     assert resolve("vllm:mute", ModelSetup({}, service.url)).context_tokens == 8_192
     env = {"STATEBOOK_CONTEXT_TOKENS": "5000"}
     assert resolve("vllm:m", ModelSetup(env, service.url, marks=marks)).context_tokens == 5000
 
 
-def test_ollama_tells_the_context_of_a_loaded_model(service):
-    service.loaded = [{"name": "llama3.2:latest", "context_length": 32_768}]
-    assert resolve("ollama:llama3.2", ModelSetup({}, service.url)).context_tokens == 32_768
-    assert resolve("ollama:other", ModelSetup({}, service.url)).context_tokens == 8_192
+@pytest.mark.parametrize(
+    ("name", "path", "page", "tokens"),
+    [
+        ("ollama:m", "/api/ps", {"models": [{"name": "m:latest", "context_length": 4096}]}, 4096),
+        ("ollama:m:7b", "/api/ps", {"models": [{"name": "m:7b", "context_length": 32_768}]}, 32_768),
+        ("ollama:m", "/api/ps", {"models": [{"name": "other"}, 3]}, 8_192),
+        ("ollama:m", "/api/ps", {"models": None}, 8_192),
+        ("lmstudio:m", "/api/v0/models", {"data": [{"id": "m", "loaded_context_length": 5000}]}, 5000),
+        ("lmstudio:m", "/api/v0/models", {"data": [{"id": "m", "max_context_length": 262_144}]}, 8_192),
+        ("openai:m", "/props", {"default_generation_settings": {"n_ctx": 2048}}, 2048),
+        ("openai:m", "/props", ["nothing"], 8_192),
+    ],
+)
+def test_a_near_server_tells_the_context_it_was_started_with(service, name, path, page, tokens):
+    service.pages[path] = page
+    assert resolve(name, ModelSetup({}, service.url)).context_tokens == tokens
+    assert {each.method for each in service.asked} == {"GET"}
+
+
+def test_a_near_server_that_is_not_there_is_asked_once_and_briefly(service):
+    service.close()
+    assert resolve("openai:m", ModelSetup({}, service.url)).context_tokens == 8_192
 
 
 def test_a_hosted_model_is_given_much_without_asking_anybody():

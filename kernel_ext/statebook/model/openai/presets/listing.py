@@ -15,8 +15,8 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 from statebook.model.openai.settings import Endpoint
 
 _LARGEST = 8_000_000
-_CONTEXT = ("max_model_len", "context_length", "loaded_context_length", "context_window", "n_ctx", "max_context_length")
-"""What servers call a model's context: vLLM, OpenRouter, LM Studio, Groq, llama.cpp, Mistral."""
+_CONTEXT = ("max_model_len", "context_length", "context_window", "n_ctx", "max_context_length")
+"""What servers call a model's context: vLLM, OpenRouter, Groq, llama.cpp, Mistral."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +55,24 @@ def ask(where: Endpoint, headers: Mapping[str, str], key_header: str, seconds: f
     return Answer(tuple(_served(row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)))
 
 
-def loaded_by_ollama(where: Endpoint, seconds: float) -> Answer:
-    """The models that an Ollama server holds in memory, with the context each was loaded with.
-
-    Its ``/v1/models`` does not tell it; ``GET /api/ps`` does: https://docs.ollama.com/api/ps
-    """
+def fetch(where: Endpoint, path: str, seconds: float) -> Any:
+    """The JSON at ``path`` of a server, beside its base URL's ``/v1``; None where there is none. Never raises."""
     try:
-        url = f"{where.base_url.removesuffix('/v1')}/api/ps"
-        found = _get(url, _credentials(where, ""), seconds, direct=where.loopback)
-    except (OSError, HTTPException, ValueError) as error:
-        return Answer(problem=_silence(error))
-    rows = found.get("models") if isinstance(found, dict) else None
-    named = [row for row in rows or () if isinstance(row, dict) and isinstance(row.get("name"), str)]
-    return Answer(tuple(Served(row["name"], _positive(row.get("context_length"))) for row in named))
+        url = f"{where.base_url.removesuffix('/v1')}{path}"
+        return _get(url, _credentials(where, ""), seconds, direct=where.loopback)
+    except (OSError, HTTPException, ValueError):
+        return None
+
+
+def positive(value: object) -> int | None:
+    """A whole number above 0, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _served(row: dict[str, Any]) -> Served:
     places = [row, *(value for value in (row.get("meta"), row.get("top_provider")) if isinstance(value, dict))]
-    told = (_positive(place.get(name)) for place in places for name in _CONTEXT)
+    told = (positive(place.get(name)) for place in places for name in _CONTEXT)
     return Served(row["id"].removeprefix("models/"), next((count for count in told if count), None))
-
-
-def _positive(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _credentials(where: Endpoint, key_header: str) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 from statebook.model.openai.settings import Endpoint
 from statebook.model.prices import context_window
 
-from .listing import ask, loaded_by_ollama
+from .listing import ask, fetch, positive
 
 HOSTED = 128_000
 """Where nothing is known of a model on the network: what current models take at least."""
@@ -33,17 +34,34 @@ def window(provider: str, model: str, where: Endpoint, env: Mapping[str, str], m
         return context_window(provider, model, where.base_url) or HOSTED
     told = _told(provider, model, where)
     if told is None:
-        return LOCAL
+        return HOSTED if provider == "litellm" else LOCAL  # a gateway: the models behind it are elsewhere
     marks[place] = str(told)
     return told
 
 
 def _told(provider: str, model: str, where: Endpoint) -> int | None:
+    """The context that a near server has given the model, which may be less than the model could take."""
     seconds = _NEAR_SECONDS if where.loopback else _LAN_SECONDS
-    if provider == "ollama":
-        found = loaded_by_ollama(where, seconds)
-        names = {model, f"{model}:latest"}
-    else:
-        found = ask(where, {}, "", seconds)
-        names = {model}
-    return next((each.context_tokens for each in found.models if each.name in names), None)
+    if provider == "ollama":  # https://docs.ollama.com/api/ps
+        running = _rows(fetch(where, "/api/ps", seconds), "models")
+        return _one(running, {model, f"{model}:latest"}, "name", "context_length")
+    if provider == "lmstudio":  # https://lmstudio.ai/docs/api/rest-api
+        return _one(_rows(fetch(where, "/api/v0/models", seconds), "data"), {model}, "id", "loaded_context_length")
+    found = ask(where, {}, "", seconds)
+    listed = next((each.context_tokens for each in found.models if each.name == model), None)
+    return listed if listed or found.problem else _of_llama_cpp(fetch(where, "/props", seconds))
+
+
+def _of_llama_cpp(props: Any) -> int | None:
+    """https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md (``GET /props``)."""
+    settings = props.get("default_generation_settings") if isinstance(props, dict) else None
+    return positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+
+
+def _rows(found: Any, name: str) -> list[dict[str, Any]]:
+    rows = found.get(name) if isinstance(found, dict) else None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _one(rows: list[dict[str, Any]], names: set[str], called: str, holds: str) -> int | None:
+    return next((positive(row.get(holds)) for row in rows if row.get(called) in names), None)
