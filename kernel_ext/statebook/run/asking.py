@@ -14,11 +14,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
+from statebook.context.anchor import anchor_of
 from statebook.context.files import Files
 from statebook.context.tokens import calibrate
 from statebook.context.window import Past, Window, assemble, request_key, tools_json
 from statebook.errors import ModelError, StoreDamaged, StoreError
-from statebook.protocol.journal.codec import digest
+from statebook.protocol.journal.codec import decode_event, digest, encode_event
 from statebook.protocol.journal.events import (
     Event,
     ModelAnswered,
@@ -126,6 +127,7 @@ async def _ask_once(run: Run, env: Environment) -> None:
         max_output_tokens=space.tokens,
         cache_key=env.store.session_id,
         idempotency_key=key,
+        anchor=anchor_of(window.request, [run, *map(env.load, env.earlier[-1:])], env.model.name),
     )
     stream = _Draft(run, env, step)
     began = time.monotonic()
@@ -154,7 +156,9 @@ async def _ask_once(run: Run, env: Environment) -> None:
         env.commit(run, [(step, ModelInterrupted(done.message.text, "limit", usage, dollars))])
         pause = used_up(run, env.ceilings(), space)
         raise Paused(pause.reason, pause.detail)
-    env.commit(run, [(step, ModelAnswered(done.message, usage, done.stop, seconds, done.response_id, dollars))])
+    answered = ModelAnswered(done.message, usage, done.stop, seconds, done.response_id, dollars)
+    # taken as a later kernel will read it, so that what goes back to the provider is the same bytes from both
+    env.commit(run, [(step, decode_event(answered.kind, encode_event(answered)))])
 
 
 def _room(run: Run, env: Environment, window: Window) -> Room:
