@@ -22,7 +22,7 @@ from statebook.protocol.journal.events import ApprovalAsked, ApprovalDecided, Ev
 from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.protocol.tools import ToolOutcome, ToolSpec
 from statebook.tools.base import Tool
-from statebook.tools.toolbox import parse_arguments
+from statebook.tools.toolbox import check_fit, parse_arguments
 
 from .environment import Environment, Paused
 
@@ -50,6 +50,10 @@ async def permit(run: Run, call: CallRecord, env: Environment) -> Permission | T
         return ToolOutcome(str(error), "error")
     except StatebookError as error:
         return ToolOutcome(f"The arguments can't be read: {error}", "error")
+    try:
+        arguments = check_fit(tool, arguments)  # before anyone is asked: such a call can't be made
+    except StatebookError as error:
+        return ToolOutcome(str(error), "error")
     if call.in_doubt:
         return await _settle(run, call, env, Permission(tool, arguments))
     return await _approve(run, call, env, Permission(tool, arguments))

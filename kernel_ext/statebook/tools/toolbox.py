@@ -12,7 +12,10 @@ from statebook.protocol.messages import ToolCall
 from statebook.protocol.tools import ToolSpec
 
 from .base import Tool
+from .builtin import check_arguments
 
+_SHOWN = 5
+_LONGEST = 200
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -69,6 +72,57 @@ class Toolbox:
 
 def _order(tool: Tool) -> tuple[bool, str]:
     return tool.spec.origin != "builtin", tool.spec.name
+
+
+def check_fit(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments to call ``tool`` with. Raises ToolError, with one line per fault, for those it does not take.
+
+    A tool with a ``check`` of its own (typed functions) knows better than its schema what it can convert; any other
+    tool is given only what its schema allows, and null for what may be left out is left out.
+    """
+    own = getattr(tool, "check", None)
+    if own is not None:
+        own(arguments)
+        return arguments
+    spec = tool.spec
+    if spec.origin == "builtin":
+        check_arguments(spec, arguments)
+        return arguments
+    schema = spec.parameters
+    properties, required = schema.get("properties") or {}, schema.get("required") or ()
+    given = {
+        key: value
+        for key, value in arguments.items()
+        if value is not None or key in required or key not in properties or not _faults(properties[key], value, schema)
+    }
+    open_ended = not properties or {"additionalProperties", "patternProperties"} & schema.keys()
+    faults = [f"there is no parameter {key!r}" for key in given if not open_ended and key not in properties]
+    faults += _faults(schema, given, schema)
+    if faults:
+        raise ToolError(
+            f"The arguments of {spec.name} don't fit: {'; '.join(faults[:_SHOWN])}.", "Send them as it describes them."
+        )
+    return given
+
+
+def _faults(schema: Any, value: Any, root: dict[str, Any]) -> list[str]:
+    """What a JSON schema (a part of ``root``) says against a value; nothing where the schema itself can't be used."""
+    from jsonschema import SchemaError
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    if not isinstance(schema, dict):  # true: anything goes
+        return []
+    whole = {**schema, **{key: root[key] for key in ("$defs", "definitions") if key in root}}
+    offline: Registry[Any] = Registry()  # an address in a schema is never fetched
+    kind = validator_for(whole)
+    try:
+        kind.check_schema(whole)
+        found = sorted(kind(whole, registry=offline).iter_errors(value), key=lambda error: error.json_path)
+    except (SchemaError, Unresolvable, RecursionError):
+        return []
+    return [f"{error.json_path.removeprefix('$').lstrip('.')}: {error.message[:_LONGEST]}" for error in found]
 
 
 def parse_arguments(call: ToolCall) -> dict[str, Any]:

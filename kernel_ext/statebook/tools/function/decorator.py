@@ -67,6 +67,10 @@ class FunctionTool:
             self._spec = ToolSpec(self._name, said, schema, self._effect)
         return self._spec
 
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises ToolError for arguments that the function's types do not allow."""
+        self._signature.parse(arguments)
+
     async def call(self, arguments: dict[str, Any], ctx: ToolContext) -> ToolOutcome:
         """Check ``arguments``, call the function (a sync one on a thread of its own) and read what it returns.
 

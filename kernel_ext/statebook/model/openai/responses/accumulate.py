@@ -78,27 +78,29 @@ class Accumulator:
         response = self._terminal.get("response") or {}
         if self._terminal["type"] == "response.failed":
             raise from_event(response)
-        stop = self._stop(response)
-        parts = [
-            part for number, item in enumerate(self._items.all) if (part := item.part(f"call_{number}", self._source))
-        ]
+        parts = self._parts()
+        stop = self._stop(response, parts)
         if stop == "length":
             parts = [part for part in parts if not _cut_short(part)]
-        calls = any(isinstance(part, ToolCall) for part in parts)
-        if stop == "end" and calls:
-            stop = "tool_calls"
+        elif stop == "refusal":  # calls that a filter may have cut are not made
+            parts = [part for part in parts if not isinstance(part, ToolCall)]
         message, counted = Message("assistant", tuple(parts)), response.get("usage")
         return Completion(message, usage(counted), stop, str(response.get("id") or ""), dollars(counted))
 
-    def _stop(self, response: Event) -> StopReason:
-        """Why the answer ended. Raises ModelError where a content filter cut it off."""
+    def _parts(self) -> list[Part]:
+        made = [item.part(f"call_{number}", self._source) for number, item in enumerate(self._items.all)]
+        return [part for part in made if part is not None]
+
+    def _stop(self, response: Event, parts: list[Part]) -> StopReason:
+        """Why the answer ended. Raises ModelError where a content filter left not a word of it."""
         reason = str((response.get("incomplete_details") or {}).get("reason") or "")
-        if reason == "content_filter" and not self._refused:
+        if reason == "content_filter" and not any(isinstance(part, Text) for part in parts):
             raise filtered(read(0, {"code": reason}, ""))
-        if self._refused:
+        if self._refused or reason == "content_filter":
             return "refusal"
-        cut = self._terminal is not None and self._terminal["type"] == "response.incomplete"
-        return "length" if cut or response.get("status") == "incomplete" else "end"
+        if response.get("status") == "incomplete" or (self._terminal or {}).get("type") == "response.incomplete":
+            return "length"
+        return "tool_calls" if any(isinstance(part, ToolCall) for part in parts) else "end"
 
     def _item_added(self, event: Event) -> Iterator[ModelEvent]:
         inner = event.get("item") or {}
