@@ -278,6 +278,11 @@ TOOLS = {
         stop="tool_calls",
     ),
     "no arguments": Case([calls(entry(None, "add", "c1")), CALLED], calls=[("c1", "add", {})], stop="tool_calls"),
+    "no arguments, twice in one frame": Case(
+        [calls(entry(None, "add"), entry(None, "add")), CALLED],
+        calls=[("call_0", "add", {}), ("call_1", "add", {})],
+        stop="tool_calls",
+    ),
     "id and name on every piece": Case(_pieces(name="add", key="c1"), calls=ONE, stop="tool_calls"),
     "the name on every piece and no id": Case(
         [calls(entry(piece, "add")) for piece in ("", '{"a"', ": 1}")] + [CALLED], calls=OWN[:1], stop="tool_calls"
@@ -360,7 +365,9 @@ ENDS = {
         [chunk({"content": "Hello.", "reasoning_content": None, "reasoning_details": None}), STOP], "Hello."
     ),
     "a refusal": Case([chunk({"refusal": "I "}), chunk({"refusal": "can't."}), STOP], "I can't.", stop="refusal"),
-    "a filter after some words": Case([say("Well"), chunk(finish="content_filter")], "Well", stop="refusal"),
+    "a refusal that ends by the filter": Case(
+        [chunk({"refusal": "No."}), calls(entry('{"a', "add")), chunk(finish="content_filter")], "No.", stop="refusal"
+    ),
     "a length reached": Case([say("Well"), chunk(finish="length")], "Well", stop="length"),
     "a length reached before a word": Case(
         [*_thinks({"reasoning": "Hm"})[:2], chunk(finish="length")], reasoning="Hm", stop="length"

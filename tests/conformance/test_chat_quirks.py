@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import runpy
 from pathlib import Path
 
 import pytest
+from statebook.model.openai import OpenAIModel
 from statebook.model.openai.chat.accumulate import Accumulator
-from statebook.protocol.messages import Reasoning
-from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, TextDelta
+from statebook.model.openai.service import Service
+from statebook.model.openai.settings import Endpoint
+from statebook.protocol.messages import Reasoning, user
+from statebook.protocol.models import Completion, Metered, ModelEvent, ModelRequest, ReasoningDelta, TextDelta
 
 CASES = runpy.run_path(str(Path(__file__).with_name("chat_cases.py")))["CASES"]
 
@@ -21,7 +25,8 @@ QUIRKS = {
                                          "alternating pieces with ids and index 0"],
     "no id": ["no id", "an empty id", "the same id twice", "another id on every piece"],
     "whole arguments in one frame, or as an object": ["whole arguments in one frame", "arguments as an object",
-                                                      "arguments as an empty object, then pieces", "no arguments"],
+                                                      "arguments as an empty object, then pieces", "no arguments",
+                                                      "no arguments, twice in one frame"],
     "id and name repeated on every frame": ["id and name on every piece", "the name on every piece and no id",
                                             "the whole call repeated at the end", "null names and ids on later pieces"],
     "finish_reason stop with tool calls": ["finish_reason stop with calls", "a finish_reason with each call",
@@ -43,7 +48,7 @@ QUIRKS = {
                              "finish_reason beside the last text"],
     "a whole object instead of a stream": ["one object instead of a stream", "one object as the only frame",
                                            "calls in one object"],
-    "refusals, filters and cuts": ["a refusal", "a filter after some words", "a length reached",
+    "refusals, filters and cuts": ["a refusal", "a refusal that ends by the filter", "a length reached",
                                    "a length reached before a word", "a length reached inside a call"],
     "json_schema accepted and ignored": ["json text as asked"],
     "none": ["as documented", "a call as documented", "two calls in pieces that alternate", "text before a call",
@@ -85,3 +90,16 @@ def check(case, events: list[ModelEvent]) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_events_give_the_answer(name):
     check(CASES[name], grown(CASES[name]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_connection_gives_the_answer(name, server, wire):
+    case = CASES[name]
+    server.replies = [wire.whole(case.frames[0]) if case.whole else wire.chat(*case.frames)]
+    model = OpenAIModel("gpt-test", Endpoint(server.url, ""), Service(dialect="chat"), timeout=10)
+
+    async def ask() -> list[ModelEvent]:
+        return [event async for event in model.stream(ModelRequest("", (user("hello"),)))]
+
+    check(case, asyncio.run(ask()))
+    assert server.paths == ["/v1/chat/completions"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from statebook.errors import ModelError
-from statebook.model.openai.errors import from_event
+from statebook.model.openai.errors import broke_off, filtered, from_event, read
 from statebook.protocol.messages import Message, Part, Text, ToolCall
 from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, StopReason, TextDelta, Usage
 
@@ -85,18 +85,15 @@ class Accumulator:
     def completion(self) -> Completion:
         """The whole answer. Raises ModelError where the stream ended without saying so, failed, or said nothing."""
         if not self._finish:
-            raise ModelError(
-                "The answer broke off before its end.",
-                "Ask again: nothing was recorded as done.",
-                retryable=True,
-                fault="truncated",
-            )
+            raise broke_off()
         if self._finish in _FAILED:
             message, fault = _FAILED[self._finish]
             raise ModelError(message, "Ask again.", retryable=True, fault=fault)
         text, calls = "".join(self._text), self._calls.parts(self._source)
         if self._finish in _FILTERED:
-            return self._filtered(text)
+            if not self._refused:
+                raise filtered(read(0, {"code": self._finish}, ""))
+            calls = []  # what a filter cut is not made
         stop = self._stop(bool(calls))
         if stop == "length":
             calls = [call for call in calls if _readable(call.arguments)]
@@ -110,16 +107,6 @@ class Accumulator:
         return Completion(
             Message("assistant", tuple(parts)), self._counted.usage, stop, self._id, self._counted.dollars
         )
-
-    def _filtered(self, text: str) -> Completion:
-        """What a filter left: words count as a refusal, and calls that may have been cut are not made."""
-        if not text:
-            raise ModelError(
-                "The provider's content filter held the answer back.",
-                "Word the request otherwise, or choose another model with -m.",
-                fault="filtered",
-            )
-        return self._complete(text, [], "refusal")
 
     def _stop(self, calls: bool) -> StopReason:
         """Why the answer ended; some servers say ``stop`` where they called a tool, or the other way round."""
