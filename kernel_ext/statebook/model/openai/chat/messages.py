@@ -5,10 +5,10 @@ Shapes: https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from statebook.model.openai.arguments import sent_arguments
 from statebook.model.openai.attached import carried, data_url, note
 from statebook.protocol.messages import File, Message, Reasoning, Text, ToolCall, ToolResult
 
@@ -80,22 +80,12 @@ def _assistant(message: Message, source: str, *, recent: bool) -> list[Entry]:
 
 
 def _call(call: ToolCall, source: str) -> Entry:
-    function = {"name": call.name, "arguments": _arguments(call.arguments)}
+    function = {"name": call.name, "arguments": sent_arguments(call.arguments)}
     entry: Entry = {"id": call.id, "type": "function", "function": function}
     extra = call.extra or {}
     if extra.get("extra_content") and extra.get("source") == source:
         entry["extra_content"] = extra["extra_content"]
     return entry
-
-
-def _arguments(written: str) -> str:
-    """Arguments as the model wrote them. Servers that parse them fail on what is no object, so that goes wrapped."""
-    try:
-        if isinstance(json.loads(written or "{}"), dict):
-            return written or "{}"
-    except ValueError:
-        pass
-    return json.dumps({"unreadable": written}, ensure_ascii=False)
 
 
 def _result(result: ToolResult, *, called: bool) -> Entry:

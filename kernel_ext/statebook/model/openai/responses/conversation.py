@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from statebook.model.openai.arguments import sent_arguments
 from statebook.model.openai.attached import carried, data_url, note
 from statebook.protocol.messages import File, Message, Part, Reasoning, Text, ToolCall, ToolResult
 
@@ -28,9 +29,8 @@ def _items(message: Message, files: Mapping[str, bytes], source: str) -> list[En
         if isinstance(part, Text | File):
             _append(made, message, part, files)
         elif isinstance(part, ToolCall):
-            made.append(
-                {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.arguments or "{}"}
-            )
+            arguments = sent_arguments(part.arguments)
+            made.append({"type": "function_call", "call_id": part.id, "name": part.name, "arguments": arguments})
         elif isinstance(part, ToolResult):
             output = part.text or f"({part.status})"
             made.append({"type": "function_call_output", "call_id": part.call_id, "output": output})
