@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import statebook
+from statebook.model.base import ModelSetup
+from statebook.model.registry import resolve
+from statebook.testing import TemporarySession
 
 from .installing import Unavailable, install, node
+from .relay import Relay
 from .running import Aimock, Bridge
 
 
@@ -44,3 +49,49 @@ def bridge(mock: Aimock, tmp_path_factory) -> Iterator[Bridge]:
     server = Bridge(_installed("litellm"), mock.url, tmp_path_factory.mktemp("litellm"))
     yield server
     server.close()
+
+
+@pytest.fixture(params=["responses", "chat"])
+def api(request) -> str:
+    """The API that a test speaks."""
+    return request.param
+
+
+@pytest.fixture
+def relay(api: str, aimock: Aimock) -> Iterator[Relay]:
+    """In front of aimock; for ``chat`` it hides the Responses API, so that the model has to find that out."""
+    made = Relay(aimock.url, hidden="/responses" if api == "chat" else "")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def model(relay: Relay):
+    return resolve("openai:gpt-5.5", ModelSetup({}, f"{relay.url}/v1"))
+
+
+@pytest.fixture
+def session(model, quick_retries) -> Iterator[TemporarySession]:  # noqa: ARG001 - a fixture can't be marked
+    """A session with the tools ``add`` and ``mul`` whose model is behind the relay."""
+    with TemporarySession(model=model, tools=tools()) as made:
+        yield made
+
+
+@pytest.fixture
+def quick_retries(monkeypatch) -> None:
+    """Without the seconds between tries; a wait that a server asks for stays."""
+    monkeypatch.setattr("statebook.run.asking._RETRIES", (0.01, 0.02))
+
+
+def tools() -> list:
+    @statebook.tool(effect="read")
+    def add(a: float, b: float) -> float:
+        """Add."""
+        return a + b
+
+    @statebook.tool(effect="read")
+    def mul(a: float, b: float) -> float:
+        """Multiply."""
+        return a * b
+
+    return [add, mul]

@@ -42,6 +42,11 @@ class Relay:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
+    @property
+    def posts(self) -> list[Asked]:
+        """The requests to models; what a client looks up beside them is left out."""
+        return [request for request in self.asked if request.head.startswith("POST ")]
+
     def close(self) -> None:
         """Stop listening."""
         self._server.shutdown()

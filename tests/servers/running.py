@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -92,8 +93,11 @@ class Aimock:
     def _control(self, method: str, what: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/__aimock/{what}", data, method=method)
-        with _DIRECT.open(request, timeout=20) as answer:
-            return json.load(answer)
+        try:
+            with _DIRECT.open(request, timeout=20) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"aimock refused {what}: {error.read().decode()}") from error
 
 
 class Bridge:

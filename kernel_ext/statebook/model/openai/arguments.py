@@ -1,0 +1,15 @@
+"""Tool arguments as they go back to a server: as the model wrote them, unless that would break the server."""
+
+from __future__ import annotations
+
+import json
+
+
+def sent_arguments(written: str) -> str:
+    """``written`` as it is where it is a JSON object; anything else wrapped into one, as servers fail on parsing it."""
+    try:
+        if isinstance(json.loads(written or "{}"), dict):
+            return written or "{}"
+    except ValueError:
+        pass
+    return json.dumps({"unreadable": written}, ensure_ascii=False)
