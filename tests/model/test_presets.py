@@ -61,6 +61,18 @@ def test_no_preset_sends_the_key_of_another(preset, service):
     assert {each.headers["authorization"] for each in service.asked} == {f"Bearer key {preset.key_variables[0]}"}
 
 
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.provider)
+def test_what_the_environment_says_for_openai_goes_to_no_other_server(preset, service, monkeypatch):
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, f"private {name}")  # the SDK reads these by itself
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: private\nAuthorization: Bearer private")
+    assert answer(preset("m", ModelSetup({"AWS_REGION": "us-east-1"}, service.url))) == "Good day."
+    assert answer(preset("m", ModelSetup(env_of(preset, service.url)))) == "Good day."
+    first, *_, last = [each for each in service.asked if each.method == "POST"]
+    assert "private" not in str(first)
+    assert ("private OPENAI_ORG_ID" in str(last)) is (preset is OPENAI)
+
+
 @pytest.mark.parametrize(
     ("own", "given", "sent"),
     [

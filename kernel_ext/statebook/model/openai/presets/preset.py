@@ -19,6 +19,7 @@ from statebook.model.prices import price
 from statebook.protocol.models import Usage
 
 from .addresses import same_origin, with_path
+from .apart import apart
 from .windows import window
 
 _NOWHERE = "https://unset.invalid/v1"
@@ -132,9 +133,11 @@ class Preset:
     def _connect(self, where: Endpoint, env: Mapping[str, str]) -> Connect:
         if where.base_url == _NOWHERE:
             return _refusing(ModelError(f"{self.title} has no address yet.", self.to_configure, fault="no_key"))
-        if where.key or not same_origin(where.base_url, self.own_url(env)):
-            return plain  # credentials of this machine sign for their own address only
-        return self.connect
+        if not same_origin(where.base_url, self.own_url(env)):
+            return apart
+        if self.connect is not plain and not where.key:  # this machine's credentials sign for their own address only
+            return self.connect
+        return plain if self.provider == "openai" else apart
 
 
 def _refusing(error: ModelError) -> Connect:
