@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from statebook.protocol.journal.events import PauseReason, RunEnded, RunPaused, ToolFinished
 from statebook.protocol.messages import ToolResult
-from statebook.protocol.models import Usage
+from statebook.protocol.models import Cost, Usage, exact, money
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 from statebook.ui.lines import amount, duration, footer
@@ -197,13 +197,38 @@ def test_every_pause_says_what_it_waits_for_and_how_to_go_on(reason):
 def test_footers():
     run = done()
     run.worked = 12.3
-    assert footer(run) == "12.3s · 60.0K in (50.8K cached) / 1.6K out · 9 steps · #12"
+    assert footer(run) == "12.3s · 60.0K in (50.8K cached) / 1.6K out · $0.0842 · 9 steps · #12"
     run.replayed = True
     assert re.fullmatch(r"replayed from r3 · 0 tokens · recorded 2026-11-\d\d \d\d:\d\d", footer(run))
-    plain = Journal().model("Hello.", usage=Usage(900, 0, 45)).add(RunEnded("done")).run()
+    plain = Journal().model("Hello.", usage=Usage(900, 0, 45), dollars=0.0).add(RunEnded("done")).run()
     assert footer(plain) == "1.2s · 900 in / 45 out · 1 step"
     offline = Journal().stopped("").add(RunEnded("interrupted")).run()
     assert footer(offline) == "0 tokens · 0 steps"
+
+
+def test_a_price_is_shown_as_far_as_it_is_known():
+    unknown = Journal().model("Hello.", usage=Usage(900, 0, 45), dollars=None).add(RunEnded("done"))
+    assert footer(unknown.run()) == "1.2s · 900 in / 45 out · price unknown · 1 step"
+    partly = Journal().stopped("Half").model("Whole.", usage=Usage(900, 0, 45), dollars=0.0842).add(RunEnded("done"))
+    assert footer(partly.run()) == "1.2s · 900 in / 45 out · $0.0842+ · 1 step"
+
+
+def test_a_step_tells_what_it_took():
+    entries = done()
+    assert "r3.1 openai:gpt-5 → 1 call ✓ 1.2s · 15.0K in (12.7K cached) / 400 out · $0.0210" in run_text(
+        entries, verbose=True
+    )
+    html = run_html(entries)
+    assert 'title="15.0K in (12.7K cached) / 400 out · $0.0210"' in html
+    assert "asking for it: 15.0K in (12.7K cached) / 400 out · <span>$</span>0.0210" in html
+
+
+def test_money_is_short_and_never_rounded_to_nothing():
+    assert [money(dollars) for dollars in (0, 0.00001, 0.0842, 0.99996, 1.234, 1234.5)] == [
+        *("", "<$0.0001", "$0.0842", "$1.00", "$1.23", "$1,234.50"),
+    ]
+    assert [exact(dollars) for dollars in (0.5, 0.0005, 5, 1.005)] == ["$0.50", "$0.0005", "$5.00", "$1.005"]
+    assert [str(cost) for cost in (Cost(), Cost(0.5), Cost(0.5, 1), Cost(0, 2))] == ["", "$0.5000", "$0.5000+", ""]
 
 
 def test_quantities_are_short():

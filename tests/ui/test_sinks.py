@@ -170,7 +170,7 @@ def test_a_terminal_grows_with_the_answer():
     assert "far beyond its content [2][1]." in text
     assert "[S3.7] is not a citation here" in text
     assert "[1] Durable execution, in brief (briefs/03-durable.md · lines 12-20)" in text
-    assert text.rstrip().endswith("60.0K in (50.8K cached) / 1.6K out · 9 steps")
+    assert text.rstrip().endswith("60.0K in (50.8K cached) / 1.6K out · $0.0842 · 9 steps")
 
 
 def test_a_verbose_terminal_does_not_break_the_answer_apart():

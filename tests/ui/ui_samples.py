@@ -95,14 +95,21 @@ class Journal:
         return self
 
     def model(
-        self, text: str = "", calls: Sequence[ToolCall] = (), *, thoughts: str = "", usage: Usage | None = None
+        self,
+        text: str = "",
+        calls: Sequence[ToolCall] = (),
+        *,
+        thoughts: str = "",
+        usage: Usage | None = None,
+        dollars: float | None = 0.02105,
     ) -> Journal:
         self.step += 1
         self.add(ModelRequested("openai:gpt-5", "d", "s", "t", 1, 100), self.step)
         parts = [Reasoning(thoughts)] if thoughts else []
         message = Message("assistant", (*parts, *([Text(text)] if text else []), *calls))
         stop = "tool_calls" if calls else "end"
-        self.add(ModelAnswered(message, usage or Usage(15_000, 12_700, 400), stop, 1.2), self.step)
+        counted = usage or Usage(15_000, 12_700, 400)
+        self.add(ModelAnswered(message, counted, stop, 1.2, dollars=dollars), self.step)
         return self
 
     def stopped(self, partial: str, error: str = "") -> Journal:

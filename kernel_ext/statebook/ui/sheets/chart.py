@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -22,6 +23,8 @@ _LINES = 24
 _TICKS = 4
 _NARROW = 26
 """Pixels below which a label would touch the next."""
+_TAIL = re.compile(r"(\.\d\d\d*?)0+$")
+"""Zeros that an axis can do without: ``$0.5000`` -> ``$0.50``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class Chart:
         parts = []
         for tick in range(_TICKS + 1):
             y = _y(top * tick / _TICKS, top)
-            shown = words(self.show(top * tick / _TICKS)).replace("span>", "tspan>")
+            shown = words(_TAIL.sub(r"\1", self.show(top * tick / _TICKS))).replace("span>", "tspan>")
             parts.append(
                 f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor"'
                 f' stroke-opacity="{0.15 if tick else 0.5}"/>'
@@ -128,7 +131,7 @@ class Chart:
             lower = _steps([(at, sum(outlines[at][:place])) for at in places], len(self.amounts), top)
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*upper, *reversed(lower)])
             parts.append(
-                f'<polygon points="{points}" fill="{_COLOURS[place]}" fill-opacity=".8" stroke="{_COLOURS[place]}">'
+                f'<polygon points="{points}" fill="{_COLOURS[place]}" fill-opacity=".8">'
                 f"<title>{code(names[place])}</title></polygon>"
             )
         return parts
