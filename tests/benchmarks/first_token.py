@@ -13,7 +13,7 @@ from typing import Any
 from figures import Figure
 from sizes import Sizes
 from statebook.model.base import ModelSetup
-from statebook.model.openai.client import create
+from statebook.model.openai.presets import OPENAI
 from statebook.protocol.journal.runs import Run
 from statebook.testing import TemporarySession
 
@@ -60,7 +60,7 @@ async def _both(folder: Path, url: str, times: int) -> tuple[list[float], list[f
 
     bare, whole = [], []
     client = openai.AsyncOpenAI(api_key="none", base_url=url)
-    model = create("test", ModelSetup({}, url))
+    model = OPENAI("test", ModelSetup({}, url))
     with TemporarySession(model=model, folder=folder) as session:
         await _cell(session, -1)
         await _bare(client)
