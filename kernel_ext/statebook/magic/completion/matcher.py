@@ -17,8 +17,15 @@ from .values import Around, Known
 
 _FIRST = 1000.0
 """A priority above IPython's own matchers, so that none of them runs where the cursor is ours."""
+_WIDEST = 70
 _PROMPTS = ("context",)
 """Subcommands whose words are a prompt."""
+
+
+def _one_line(about: str) -> str:
+    """JupyterLab would break a type's words over lines that cover each other: at most 70 characters, unbreakable."""
+    short = about if len(about) <= _WIDEST else f"{about[: _WIDEST - 1]}…"
+    return short.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 class Silence(list[SimpleCompletion]):
@@ -59,7 +66,7 @@ class Matcher:
             fragment, options = self.complete(place)
         except (StatebookError, OSError):  # a store that can't be read now is told by the next command, not by Tab
             fragment, options = "", []
-        found = [SimpleCompletion(text=option.text, type=option.about) for option in options]
+        found = [SimpleCompletion(text=option.text, type=_one_line(option.about)) for option in options]
         return {"completions": found or Silence(), "suppress": True, "matched_fragment": fragment, "ordered": True}
 
     def complete(self, place: Place) -> tuple[str, list[Option]]:
@@ -69,7 +76,7 @@ class Matcher:
             return complete_prompt(place.before, self._known, completer)
         given, fragment = words(place.before)
         if place.kind == "line":
-            if given[:1] and given[0] in _PROMPTS:
+            if given[:1] and given[0] in _PROMPTS and not fragment.startswith("-"):
                 return complete_prompt(place.before, self._known, completer)
             return Walk(self._line, self._known.values).next(given, fragment)
         if "<<" in given:  # NAME << may stand anywhere on the line

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 _MANY = ("*", "+", argparse.REMAINDER)
-_HELP = ("-h", "--help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +98,11 @@ class Walk:
         return None
 
     def _flags(self, fragment: str) -> list[Option]:
-        """Each flag that is not there yet, by its longest name that fits."""
+        """Each flag that is not there yet, by its longest name that fits; --help only where it has been begun."""
         found = []
         for action in self._parser._actions:  # noqa: SLF001 - as above
             fitting = [name for name in action.option_strings if name.startswith(fragment)]
-            wanted = action not in self._used and (not set(_HELP) & set(fitting) or fragment in ("--h", "-h"))
+            wanted = action not in self._used and (fragment.strip("-") or "--help" not in fitting)
             if fitting and wanted:
                 found.append(Option(max(fitting, key=len), _about(action)))
         return found
