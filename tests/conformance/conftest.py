@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -98,7 +99,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a c
 
         def _finish(self, then: str) -> None:
             if then == "end":
-                self.wfile.write(b"0\r\n\r\n")
+                with suppress(ConnectionError):  # a client that has heard enough may be gone
+                    self.wfile.write(b"0\r\n\r\n")
                 return
             self.close_connection = True
             if then == "reset":
@@ -131,6 +133,14 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a c
 
 @pytest.fixture
 def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other() -> Iterator[Server]:
+    """A second server."""
     made = Server()
     yield made
     made.close()

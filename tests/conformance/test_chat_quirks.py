@@ -12,10 +12,11 @@ from statebook.model.openai import OpenAIModel
 from statebook.model.openai.chat.accumulate import Accumulator
 from statebook.model.openai.service import Service
 from statebook.model.openai.settings import Endpoint
-from statebook.protocol.messages import Reasoning, user
+from statebook.protocol.messages import Message, Reasoning, ToolResult, user
 from statebook.protocol.models import Completion, Metered, ModelEvent, ModelRequest, ReasoningDelta, TextDelta
 
 CASES = runpy.run_path(str(Path(__file__).with_name("chat_cases.py")))["CASES"]
+FAILURES = runpy.run_path(str(Path(__file__).with_name("test_chat_failures.py")))
 
 QUIRKS = {
     "no index on tool-call deltas": ["no index", "no index, two calls in one frame", "no index and no id, two calls",
@@ -51,6 +52,24 @@ QUIRKS = {
     "refusals, filters and cuts": ["a refusal", "a refusal that ends by the filter", "a length reached",
                                    "a length reached before a word", "a length reached inside a call"],
     "json_schema accepted and ignored": ["json text as asked"],
+    "what must be echoed": ["a signature beside a call", "reasoning_content goes back", "reasoning goes back",
+                            "reasoning_details go back"],
+    "an error frame after 200": ["an error frame", "an error frame with a status as code",
+                                 "an error frame with a finish", "an error in the choice",
+                                 "an error frame that overflows", "an error as a text", "finish_reason error",
+                                 "finish_reason abort", "no room", "test_one_object_that_is_an_error"],
+    "the end without a finish": ["the end without a finish_reason", "the end before anything", "only comments",
+                                 "only empty chunks", "test_the_end_mark_alone_is_no_end"],
+    "overflow shapes": ["llama-server", "openai", "vllm"],
+    "a web page instead of a stream": ["test_a_web_page_names_the_base_url",
+                                       "test_a_web_page_called_a_stream_is_no_answer"],
+    "malformed frames and calls": ["a frame that is no JSON", "a frame that is no UTF-8",
+                                   "a tool call that can't be read", "a tool call without a name"],
+    "connections that break": ["a cut chunked body", "a reset", "test_silence_is_a_timeout",
+                               "test_an_answer_that_has_ended_outlives_its_connection"],
+    "429 with Retry-After": ["test_a_server_that_asks_to_wait_is_heard"],
+    "filters": ["a filter before any word", "a filter after some words", "a filter in Gemini's words"],
+    "an empty answer": ["an empty answer", "only reasoning"],
     "none": ["as documented", "a call as documented", "two calls in pieces that alternate", "text before a call",
              "a second answer is not ours"],
 }  # fmt: skip
@@ -58,7 +77,10 @@ QUIRKS = {
 
 def test_every_quirk_has_its_cases_and_every_case_its_quirk():
     named = [case for cases in QUIRKS.values() for case in cases]
-    assert sorted(named) == sorted(CASES)
+    cases = [*CASES, *ECHOED, *FAILURES["STREAMS"], *FAILURES["OVERFLOW"]]
+    tests = [case for case in named if case.startswith("test_")]
+    assert sorted(named) == sorted(cases + tests)
+    assert all(callable(FAILURES[test]) for test in tests)
 
 
 def grown(case) -> list[ModelEvent]:
@@ -96,10 +118,39 @@ def test_events_give_the_answer(name):
 def test_a_connection_gives_the_answer(name, server, wire):
     case = CASES[name]
     server.replies = [wire.whole(case.frames[0]) if case.whole else wire.chat(*case.frames)]
+    check(case, ask(server, user("hello")))
+    assert server.paths == ["/v1/chat/completions"]
+
+
+def ask(server, *messages: Message) -> list[ModelEvent]:
     model = OpenAIModel("gpt-test", Endpoint(server.url, ""), Service(dialect="chat"), timeout=10)
 
-    async def ask() -> list[ModelEvent]:
-        return [event async for event in model.stream(ModelRequest("", (user("hello"),)))]
+    async def run() -> list[ModelEvent]:
+        return [event async for event in model.stream(ModelRequest("", messages))]
 
-    check(case, asyncio.run(ask()))
-    assert server.paths == ["/v1/chat/completions"]
+    return asyncio.run(run())
+
+
+SIGNATURE = {"google": {"thought_signature": "sig=="}}
+SEALED = {"type": "reasoning.encrypted", "data": "AAA", "index": 0}
+ECHOED = {
+    "a signature beside a call": ({"tool_calls": [{"extra_content": SIGNATURE}]}, "extra_content", SIGNATURE),
+    "reasoning_content goes back": ({"reasoning_content": "Hm."}, "reasoning_content", "Hm."),
+    "reasoning goes back": ({"reasoning": "Hm."}, "reasoning", "Hm."),
+    "reasoning_details go back": ({"reasoning": "Hm.", "reasoning_details": [SEALED]}, "reasoning_details", [SEALED]),
+}
+
+
+@pytest.mark.parametrize("name", ECHOED)
+def test_what_a_server_wants_back_is_in_the_next_request_to_it_and_to_no_other(name, server, other, wire):
+    delta, field, value = ECHOED[name]
+    call = {"index": 0, "id": "c1", "function": {"name": "add", "arguments": "{}"}, **delta.get("tool_calls", [{}])[0]}
+    frames = [{"choices": [{"delta": {**delta, "tool_calls": [call]}, "finish_reason": "tool_calls"}]}]
+    for each in (server, other):
+        each.replies = [wire.chat(*frames)]
+    done = ask(server, user("q"))[-1]
+    history = (user("q"), done.message, Message("tool", (ToolResult("c1", "add", "3"),)))
+    for each, expected in ((server, value), (other, None)):
+        ask(each, *history)
+        entry = each.bodies[-1]["messages"][1]
+        assert {**entry, **entry["tool_calls"][0]}.get(field) == expected

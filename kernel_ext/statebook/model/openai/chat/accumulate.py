@@ -178,6 +178,6 @@ def _says(choice: Chunk) -> bool:
 def _readable(arguments: str) -> bool:
     try:
         json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
