@@ -23,7 +23,7 @@ from .compaction import leading, outline_room, span
 from .files import KEPT, Files, sendable
 from .history import messages_of
 from .system import SYSTEM
-from .tokens import estimate, estimate_message
+from .tokens import Calibration, estimate, estimate_message
 
 _FILL = 0.8
 """Share of the model's context that input may take; the rest is for the answer."""
@@ -38,17 +38,18 @@ class Window:
     """What is sent: the request with its files' bytes, and how it came about.
 
     ``first`` is the first run that is shown whole. ``tokens`` is the estimate of what the server will count, and
-    ``estimated`` the same without the ``factor`` by which its counts have differed so far. ``origins`` tell for each
-    message where it comes from (``r3``, ``r1 to r2``, ``this cell``), ``notes`` what is not shown whole, and why.
+    ``estimated`` the same without the ``calibration`` on what it has counted so far. ``origins`` tell for each message
+    where it comes from (``r3``, ``r1 to r2``, ``this cell``), ``notes`` what is not shown whole, and why.
     """
 
     request: ModelRequest
     first: int
     tokens: int
     estimated: int = 0
-    factor: float = 1.0
+    calibration: Calibration = Calibration()
     origins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    files: Files = field(default_factory=Files, compare=False)
 
     @property
     def digest(self) -> str:
@@ -109,7 +110,7 @@ class Past:
 
     ``earlier`` are the numbers of the runs before it, oldest first; ``load`` gives one; ``first`` is where the last
     request began, kept as long as it fits. ``compacted`` stands for the runs up to its ``upto``. ``files`` gives bytes;
-    ``factor`` is by what a server's counts differ from our estimates.
+    ``calibration`` corrects our estimates by what the server has counted.
     """
 
     earlier: Sequence[int]
@@ -117,7 +118,7 @@ class Past:
     first: int = 0
     compacted: ConversationCompacted | None = None
     files: Files = field(default_factory=Files)
-    factor: float = 1.0
+    calibration: Calibration = Calibration()
 
 
 def assemble(current: Run, past: Past, *, tools: tuple[ToolSpec, ...], context_tokens: int) -> Window:
@@ -126,7 +127,7 @@ def assemble(current: Run, past: Past, *, tools: tuple[ToolSpec, ...], context_t
     if compacted is not None and not 0 < compacted.upto < current.number:
         compacted = None  # taken back, or made after this run began
     whole = [number for number in past.earlier if compacted is None or number > compacted.upto]
-    room = int(context_tokens * _FILL / past.factor)
+    room = int(context_tokens * _FILL / past.calibration.factor)
     fixed = estimate(SYSTEM) + tools_tokens(tools)
     head = _cost(leading(compacted, (), past.load, room), past.files)
     told = messages_of(current, current=True)
@@ -143,11 +144,12 @@ def assemble(current: Run, past: Past, *, tools: tuple[ToolSpec, ...], context_t
     return Window(
         request,
         began or current.number,
-        round(estimated * past.factor),
+        round(estimated * past.calibration.factor),
         estimated,
-        past.factor,
+        past.calibration,
         tuple(_origins(past.load, lead, _leading(compacted, outlined), runs, now)),
         tuple(_notes(compacted, outlined, shortened, left_out)),
+        past.files,
     )
 
 

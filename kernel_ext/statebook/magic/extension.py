@@ -10,7 +10,7 @@ from typing import Any
 from .magics import Magics
 
 _CELL = re.compile(r"^get_ipython\(\)\.run_cell_magic\('(agent|statebook)', ")
-_RESUME = re.compile(r"^get_ipython\(\)\.run_line_magic\('(agent|statebook)', (?='resume\b)")
+_WORK = re.compile(r"^get_ipython\(\)\.run_line_magic\('(agent|statebook)', (?='(?:resume|compact)\b)")
 _NAMES = ("agent", "statebook")
 
 
@@ -66,9 +66,7 @@ class Loaded:
         match = _CELL.match(lines[0]) if lines else None
         if match and self.magics.owns(match[1]):
             return [_CELL.sub(r"await get_ipython().find_cell_magic('\1').__self__.run_awaited(", lines[0]), *lines[1:]]
-        return [
-            _RESUME.sub(r"await get_ipython().find_line_magic('\1').__self__.resume_awaited(", line) for line in lines
-        ]
+        return [_WORK.sub(r"await get_ipython().find_line_magic('\1').__self__.work_awaited(", line) for line in lines]
 
 
 def foreign_owner(shell: Any) -> str:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from .cell.prompt import Prompt
     from .commands.table import Commands
 
+_WORK = ("resume", "compact")
+"""Subcommands that are runs: a cell waits for them, and they can be stopped."""
+
 
 class Magics:
     """The extension's state in one shell; its settings are those of ``%config Statebook``.
@@ -114,8 +117,8 @@ class Magics:
                 flags = parse_cell_line(line)
                 return self.bridge.blocking(lambda: self._ask(flags, cell))
             flags = parse_line(line)
-            if flags.command == "resume":
-                return self.bridge.blocking(lambda: self._resume(flags))
+            if flags.command in _WORK:
+                return self.bridge.blocking(lambda: self._work(flags))
             return self.commands.do(flags)
 
     async def run_awaited(self, line: str, cell: str) -> None:
@@ -123,10 +126,10 @@ class Magics:
         with _help_shown():
             await self.bridge.awaited(self._ask(parse_cell_line(line), cell))
 
-    async def resume_awaited(self, line: str) -> None:
-        """%agent resume inside an async cell."""
+    async def work_awaited(self, line: str) -> None:
+        """%agent resume and compact inside an async cell."""
         with _help_shown():
-            await self.bridge.awaited(self._resume(parse_line(line)))
+            await self.bridge.awaited(self._work(parse_line(line)))
 
     # -- one cell ------------------------------------------------------------------------------------------------
 
@@ -146,6 +149,27 @@ class Magics:
         except asyncio.CancelledError:
             raise stopped(session) from None
         hand_over(run, shape, self.shell, flags.out)
+
+    async def _work(self, flags: Flags) -> None:
+        await (self._resume(flags) if flags.command == "resume" else self._compact(flags))
+
+    async def _compact(self, flags: Flags) -> None:
+        from statebook.session.conversation.compact import compact, undo
+        from statebook.ui.sheets.sheet import note
+
+        self.resolved().check()
+        session = self.session()
+        if flags.undo:
+            note(f"Models are shown the runs up to {run_name(undo(session))} themselves again.")
+            return
+        sink = self._sink(session, verbose=flags.verbose)
+        try:
+            upto = await compact(session, sink, self._asker(), model=flags.model, limits=_limits(flags))
+        except asyncio.CancelledError:
+            raise stopped(session) from None
+        note(
+            f"Models are shown the runs up to {run_name(upto)} in short from now on; `%agent compact --undo` goes back."
+        )
 
     async def _resume(self, flags: Flags) -> None:
         self.resolved().check()

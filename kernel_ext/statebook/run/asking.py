@@ -101,7 +101,7 @@ def window_of(run: Run, env: Environment, files: Mapping[str, bytes] | None = No
         run.first or first,
         compacted,
         Files(lambda digest: (files or {}).get(digest) or _bytes(env, digest)),
-        calibrate(recent, env.model.name).factor,  # of earlier runs: what this one has sent must not change under it
+        calibrate(recent, env.model.name),  # of earlier runs: what this one has sent must not change under it
     )
     return assemble(run, past, tools=env.tools.specs(), context_tokens=env.model.context_tokens)
 

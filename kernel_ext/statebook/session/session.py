@@ -16,6 +16,7 @@ from statebook.ids import run_name
 from statebook.model.base import Model
 from statebook.model.registry import OFFLINE
 from statebook.protocol.calls import AgentCall, Limits, ReplayMode
+from statebook.protocol.journal.codec import digest
 from statebook.protocol.journal.events import RunStarted, SessionOpened
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
@@ -121,11 +122,12 @@ class Session:
             run, limits, Team(wanted.answering(mode), sink, asker, self._record.replay(None, mode))
         )
 
-    def preview(self, call: AgentCall) -> Window:
-        """What the model would be sent for this cell, without sending or recording anything."""
+    def preview(self, call: AgentCall, run: Run | None = None) -> Window:
+        """What this cell's model would be sent for it (or next for ``run``); nothing is sent or recorded."""
         model = self.model(call.model, call.base_url)
-        run = self._unrecorded(call, model.name)
-        return window_of(run, self._environment(run, Team(model, Silent(), Silent())))
+        run = run or self._unrecorded(call, model.name)
+        files = {digest(artifact.data): artifact.data for artifact in call.artifacts}
+        return window_of(run, self._environment(run, Team(model, Silent(), Silent())), files)
 
     # -- what there is -------------------------------------------------------------------------------------------
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from argparse import Namespace as Flags
 from typing import Any
 
-from statebook.context.history import text_of
 from statebook.protocol.approvals import Rule
 from statebook.protocol.calls import AgentCall
+from statebook.session.conversation.preview import foresee
 from statebook.session.memory import add_memory, forget_memory
 from statebook.tools.policy import parse_rule, show_rule
 from statebook.ui.sheets.listing import listing
+from statebook.ui.sheets.request import RequestSheet
 from statebook.ui.sheets.sheet import Sheet
 
 from .host import Host
@@ -22,17 +23,23 @@ class KnowledgeCommands:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def do_context(self, flags: Flags) -> Sheet:
+    def do_context(self, flags: Flags) -> RequestSheet:
         """What the model would be sent."""
         session = self._host.session()
         prompt = self._host.complete(" ".join(flags.prompt), session)
-        window = session.preview(AgentCall(prompt.text, attachments=prompt.attachments, artifacts=prompt.artifacts))
-        request = window.request
-        rows = [("system", request.system.strip()), ("tools", ", ".join(tool.name for tool in request.tools))]
-        rows += [(message.role, text_of(message)) for message in request.messages]
-        model = session.model()
-        title = f"{model.name} would be sent about {window.tokens:,} of {model.context_tokens:,} tokens"
-        return Sheet(title, tuple(rows), f"Request digest {window.digest[:16]}; the journal keeps it with each call.")
+        call = AgentCall(prompt.text, model=flags.model, attachments=prompt.attachments, artifacts=prompt.artifacts)
+        window, account = foresee(session, call)
+        model = session.model(flags.model)
+        calibration = window.calibration
+        calls = f"{calibration.calls} call{'s' * (calibration.calls > 1)}"
+        counted = (
+            f"Tokens are estimated, calibrated on {calls}: this model counts {calibration.factor:.2f} x our estimate."
+            if calibration.calls
+            else "Tokens are estimated; nothing that this model has counted is known yet."
+        )
+        digest = f"Request digest {window.digest[:16]}; the journal keeps it with each call."
+        files = window.request.files
+        return RequestSheet(model.name, model.context_tokens, account, (*window.notes, counted, digest), files)
 
     def do_memory(self, flags: Flags) -> Any:
         """List, search, add, forget."""

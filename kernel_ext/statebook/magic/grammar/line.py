@@ -33,6 +33,7 @@ def line_parser() -> Parser:
     resume.add_argument("-v", "--verbose", action="store_true", help="print a line per step")
     add_limits(resume)
     context = commands.add_parser("context", help="what the model would see, for a prompt given here")
+    context.add_argument("-m", "--model", default="", metavar="P:M", help="for another model")
     context.add_argument("prompt", nargs="*", help="the prompt (none: an empty one)")
     memory = commands.add_parser("memory", help="what the session remembers")
     memory.add_argument("action", nargs="?", default="list", choices=["list", "add", "forget", "search"])
@@ -72,7 +73,13 @@ def _add_settings(commands: Any) -> None:
     models.add_argument("provider", nargs="?", default="", help="list the models of one (ollama, openai, ...)")
     config = commands.add_parser("config", help="the settings in force, and where each comes from")
     config.add_argument("name", nargs="?", default="", help="one setting")
-    commands.add_parser("compact", help="let the model sum up the conversation so far; the runs stay as they are")
+    compact = commands.add_parser(
+        "compact", help="let the model sum up the conversation so far; the runs stay as they are"
+    )
+    compact.add_argument("--undo", action="store_true", help="show models the runs themselves again")
+    compact.add_argument("-m", "--model", default="", metavar="P:M", help="summed up by another model")
+    compact.add_argument("-v", "--verbose", action="store_true", help="print a line per step")
+    add_limits(compact)
 
 
 def subcommands(parser: Parser) -> dict[str, Parser]:
@@ -98,9 +105,19 @@ def parse_line(line: str) -> argparse.Namespace:
         raise UnknownName("%agent command", head, known, hint)
     if head == "sql" and tail.strip() not in ("-h", "--help"):
         return argparse.Namespace(command="sql", query=tail.strip())
+    if head == "context" and tail.strip() not in ("-h", "--help"):
+        return _context(parser, tail)
     if head in _PROSE:
         return parser.parse_args([head, *tail.split()])
     return parser.parse_args([head, *split(tail)])
+
+
+def _context(parser: Parser, tail: str) -> argparse.Namespace:
+    """The prompt exactly as it stands after the flag, so that the request is that of a cell with the same prompt."""
+    flag = re.match(r"\s*(?:-m|--model)(?:\s+|=)\S+(?:\s|$)", tail)
+    found = parser.parse_args(["context", *split(flag[0] if flag else "")])
+    found.prompt = [tail[flag.end() if flag else 0 :].strip()]
+    return found
 
 
 def parse_run(text: str) -> int:
