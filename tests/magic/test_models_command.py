@@ -43,8 +43,9 @@ def test_with_nothing_set_up_each_provider_says_what_to_set(agent, tmp_path):
     sheet = agent("models")
     assert sheet.title == "offline:research answers: no model is configured; connect one with -m provider:model"
     assert row(sheet, "offline (in use)").startswith("always there")
-    assert row(sheet, "anthropic").startswith("not set up · Set ANTHROPIC_API_KEY before Jupyter starts")
-    assert row(sheet, "ollama") == "not set up · Start Ollama, or set OLLAMA_HOST to where it is."
+    assert row(sheet, "anthropic") == "set ANTHROPIC_API_KEY"
+    assert row(sheet, "ollama") == "set OLLAMA_HOST"
+    assert sheet.rows[0][0] == "offline (in use)"
     assert len(sheet.rows) == len(PRESETS) + 1
     assert list(tmp_path.iterdir()) == [], "no session is opened for it"
 
@@ -63,10 +64,18 @@ def test_a_server_that_is_set_up_is_asked_and_named_without_secrets(agent, servi
 def test_a_server_near_by_is_listed_and_suggested(agent, service, monkeypatch):
     monkeypatch.setenv("STATEBOOK_LOCAL_SERVERS", f"ollama:{service.port}")
     sheet = agent("models")
-    shown = f"not set up, looked for on this machine · {service.url} · answers, 1 model · speaks chat"
+    shown = f"found on this machine, not set up · {service.url} · answers, 1 model · speaks chat"
     assert row(sheet, "ollama") == shown
     assert f"`%%agent -m ollama:some-model --base-url {service.url}`" in sheet.hint
     assert "offline (in use)" in dict(sheet.rows)
+
+
+def test_where_nothing_is_found_nothing_is_suggested(agent, service, monkeypatch):
+    service.close()
+    monkeypatch.setenv("STATEBOOK_LOCAL_SERVERS", f"ollama:{service.port}")
+    sheet = agent("models")
+    assert row(sheet, "ollama") == "set OLLAMA_HOST, or start it on this machine"
+    assert str(service.port) not in repr(sheet)
 
 
 def test_a_server_without_a_name_of_its_own_is_listed(agent, service, monkeypatch):

@@ -23,6 +23,7 @@ from .host import Host
 if TYPE_CHECKING:
     import pandas as pd
 
+_IN_USE = " (in use)"
 _KNOWN = {preset.provider: preset for preset in PRESETS}
 
 
@@ -53,8 +54,11 @@ class ModelCommands:
         ]
         rows += [(name, _plugin(name)) for name in provider_names() if name not in _KNOWN]
         used = choice.name.partition(":")[0]
-        rows = [(f"{name} (in use)" if name == used else name, text) for name, text in rows]
-        hint = "`%agent models ollama` lists the models of one; `%%agent -m ollama:MODEL` asks one."
+        rows = sorted([(f"{name}{_IN_USE}" if name == used else name, text) for name, text in rows], key=_order)
+        hint = (
+            "`%agent models ollama` lists the models of one; `%%agent -m ollama:MODEL` asks one."
+            " Variables are set before Jupyter starts."
+        )
         if choice.automatic and choice.name == OFFLINE:
             near = [*(server for each in provided if (server := _near(each))), *others]
             hint = next((server.suggestion for server in near if server.suggestion), hint)
@@ -97,14 +101,19 @@ class ModelCommands:
 
 def _row(each: Provided, marks: Mapping[str, str]) -> str:
     if each.where is None:
-        return (
-            f"{each.configured} is set · {each.problem}" if each.problem else f"not set up · {each.preset.to_configure}"
-        )
-    how = f"{each.configured} is set" if each.configured else "not set up, looked for on this machine"
-    answer = (each.answer.problem or f"answers, {_count(each.answer)}") if each.answer else ""
+        return f"{each.configured} is set · {each.problem}" if each.problem else f"set {each.preset.wanted}"
+    if each.answer is None or (each.answer.problem and not each.configured):
+        return f"set {each.preset.wanted}, or start it on this machine"
+    told = [f"{each.configured} is set" if each.configured else "found on this machine, not set up", each.where.name]
+    told.append(each.answer.problem or f"answers, {_count(each.answer)}")
     speaks = each.preset.dialect if each.preset.dialect != "auto" else read_mark(marks, each.where.name).speaks
-    told = [how, each.where.name, answer, f"speaks {speaks}" if speaks else ""]
-    return " · ".join(part for part in told if part)
+    return " · ".join([*told, f"speaks {speaks}"] if speaks else told)
+
+
+def _order(row: tuple[str, str]) -> int:
+    """The one in use first, then what is set up or found, then what could be."""
+    name, text = row
+    return 0 if name.endswith(_IN_USE) else 2 if text.startswith("set ") else 1
 
 
 def _near(each: Provided) -> LocalServer | None:

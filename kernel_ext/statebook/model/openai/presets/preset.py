@@ -111,8 +111,12 @@ class Preset:
         """What to set, as a sentence."""
         if not self.wants_key:
             return f"Start {self.title}, or set {self.url_variables[0]} to where it is."
-        wanted = self.to_set or " or ".join(self.key_variables)
-        return f"Set {wanted} before Jupyter starts, or use `-m offline:`, which needs none."
+        return f"Set {self.wanted} before Jupyter starts, or use `-m offline:`, which needs none."
+
+    @property
+    def wanted(self) -> str:
+        """The variables to set, in words."""
+        return self.to_set or " or ".join(self.key_variables if self.wants_key else self.url_variables[:1])
 
     def key_check(self, where: Endpoint, env: Mapping[str, str]) -> str:
         """What to do where the server refuses the key, or the want of one."""
