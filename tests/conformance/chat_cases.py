@@ -368,6 +368,9 @@ ENDS = {
     "a refusal that ends by the filter": Case(
         [chunk({"refusal": "No."}), calls(entry('{"a', "add")), chunk(finish="content_filter")], "No.", stop="refusal"
     ),
+    "a filter after some words": Case(
+        [say("Well"), *_pieces()[:-1], chunk(finish="content_filter")], "Well", stop="refusal"
+    ),
     "a length reached": Case([say("Well"), chunk(finish="length")], "Well", stop="length"),
     "a length reached before a word": Case(
         [*_thinks({"reasoning": "Hm"})[:2], chunk(finish="length")], reasoning="Hm", stop="length"

@@ -18,6 +18,7 @@ from statebook.testing import TemporarySession
 from statebook.tools.function import tool
 
 COUNTS = (50, 30, 9, 4)
+ENDS = {"length": ("length", "max_output_tokens"), "filter": ("content_filter", "content_filter")}
 Step = dict
 
 
@@ -41,7 +42,7 @@ def chat(said: Step) -> list[dict]:
         head = {"index": place, "id": key, "type": "function", "function": {"name": name, "arguments": first}}
         deltas += [{"tool_calls": [each]} for each in (head, {"index": place, "function": {"arguments": second}})]
     made = [{"id": "r", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
-    reason = "tool_calls" if said["calls"] else "length" if said["stop"] == "length" else "stop"
+    reason = "tool_calls" if said["calls"] else ENDS.get(said["stop"], ("stop", ""))[0]
     sent, cached, made_tokens, thought = COUNTS
     usage = {
         "prompt_tokens": sent, "completion_tokens": made_tokens, "total_tokens": sent + made_tokens,
@@ -83,7 +84,7 @@ def responses(said: Step) -> list[dict]:
         "input_tokens": sent, "output_tokens": made_tokens, "total_tokens": sent + made_tokens,
         "input_tokens_details": {"cached_tokens": cached}, "output_tokens_details": {"reasoning_tokens": thought},
     }  # fmt: skip
-    why = {"reason": "max_output_tokens"} if said["stop"] == "length" else None
+    why = {"reason": ENDS[said["stop"]][1]} if said["stop"] in ENDS else None
     status = "incomplete" if why else "completed"
     response = {"id": "r", "status": status, "incomplete_details": why, "output": output, "usage": usage}
     return [*made, {"type": f"response.{status}", "response": response}]
@@ -105,6 +106,7 @@ SCRIPTS: dict[str, list[Step]] = {
         step("I could not."),
     ],
     "a refusal": [step("I would rather not.", stop="refusal")],
+    "an answer that a filter stopped": [step("I would", stop="filter")],
     "an answer that was cut": [step("It goes on and", stop="length")],
 }
 

@@ -90,31 +90,31 @@ class Accumulator:
             message, fault = _FAILED[self._finish]
             raise ModelError(message, "Ask again.", retryable=True, fault=fault)
         text, calls = "".join(self._text), self._calls.parts(self._source)
-        if self._finish in _FILTERED:
-            if not self._refused:
-                raise filtered(read(0, {"code": self._finish}, ""))
-            calls = []  # what a filter cut is not made
-        stop = self._stop(bool(calls))
+        stop = self._stop(text, calls)
         if stop == "length":
             calls = [call for call in calls if _readable(call.arguments)]
+        elif stop == "refusal":  # calls that a filter may have cut are not made
+            calls = []
         elif not (text or calls):
             raise ModelError("The model's answer is empty.", "Ask again.", retryable=True, fault="empty")
-        return self._complete(text, calls, stop)
-
-    def _complete(self, text: str, calls: list[ToolCall], stop: StopReason) -> Completion:
         thought = self._thought.part(self._source)
         parts: list[Part] = [*([thought] if thought else ()), *([Text(text)] if text else ()), *calls]
         return Completion(
             Message("assistant", tuple(parts)), self._counted.usage, stop, self._id, self._counted.dollars
         )
 
-    def _stop(self, calls: bool) -> StopReason:
-        """Why the answer ended; some servers say ``stop`` where they called a tool, or the other way round."""
+    def _stop(self, text: str, calls: list[ToolCall]) -> StopReason:
+        """Why the answer ended; some servers say ``stop`` where they called a tool, or the other way round.
+
+        Raises ModelError where a content filter left not a word of it.
+        """
+        if self._finish in _FILTERED and not text:
+            raise filtered(read(0, {"code": self._finish}, ""))
+        if self._refused or self._finish in _FILTERED:
+            return "refusal"
         if self._finish in _CUT:
             return "length"
-        if calls:
-            return "tool_calls"
-        return "refusal" if self._refused else "end"
+        return "tool_calls" if calls else "end"
 
     def _choice(self, choice: Chunk) -> Iterator[ModelEvent]:
         if choice.get("error"):
