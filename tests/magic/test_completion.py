@@ -194,8 +194,8 @@ def test_a_store_that_can_not_be_read_offers_nothing(tab, used, monkeypatch):
     assert tab("%agent show r") == {}
 
 
-def test_another_extensions_magic_is_left_alone(tab, shell):
-    shell.register_magic_function(print, "cell", "agent")
+def test_another_extensions_magic_is_left_alone(tab, shell, monkeypatch):
+    monkeypatch.setitem(shell.magics_manager.magics["cell"], "agent", print)
     assert "--fresh" not in tab("%%agent --fr")
     assert "--fresh" in tab("%%statebook --fr")
 
@@ -219,3 +219,11 @@ def test_completing_imports_nothing_heavy():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.usefixtures("used")
+def test_every_name_that_is_offered_can_be_handed_over(tab, shell):
+    names = [name.removeprefix("@") for name in tab("%%agent\n@") if name != "@file:"]
+    assert names
+    prompt = shell._statebook.magics.complete(" ".join(f"@{name}" for name in names), shell._statebook.magics.session())
+    assert [attachment.name for attachment in prompt.attachments] == names

@@ -226,7 +226,7 @@ class Magics:
         """The prompt of a text, and what it hands over. Raises PromptError."""
         from .cell.prompt import complete
 
-        return complete(text, self._evaluate, self.namespace.variables(), session.toolset.workspace)
+        return complete(text, self._evaluate, self.namespace.named(), session.toolset.workspace)
 
     def session(self, cell: str = "") -> Session:
         """The current session, opened on first use. Raises StoreError subclasses."""

@@ -53,12 +53,15 @@ class Namespace:
 
     def variables(self) -> Mapping[str, object]:
         """The user's variables by name: nothing with a leading underscore, no modules, nothing of IPython's own."""
+        return {name: value for name, value in self.named().items() if not isinstance(value, types.ModuleType)}
+
+    def named(self) -> Mapping[str, object]:
+        """The same, and modules: all that a person may name in a prompt."""
         hidden = self._shell.user_ns_hidden
         return {
             name: value
-            for name, value in self._shell.user_ns.items()
+            for name, value in list(self._shell.user_ns.items())
             if not name.startswith("_")
-            and not isinstance(value, types.ModuleType)
             and not (name in hidden and hidden[name] is value)
             and not (name in _IPYTHON_NAMES and type(value).__module__.startswith(("IPython", "builtins")))
         }

@@ -13,6 +13,7 @@ from .options import Option, Spot, subcommands
 
 if TYPE_CHECKING:
     from statebook.session.session import Session
+    from statebook.state.namespace import Namespace
 
 _MOST = 50
 """Runs that are offered, newest first."""
@@ -24,6 +25,11 @@ class Around(Protocol):
     """The extension, as completion sees it: nothing here may open a session."""
 
     shell: Any
+
+    @property
+    def namespace(self) -> Namespace:
+        """The user's variables."""
+        ...
 
     def open_session(self) -> Session | None:
         """The current session, where one is open."""
@@ -62,13 +68,7 @@ class Known:
 
     def variables(self) -> list[Option]:
         """The user's public names: data first, then functions and classes, then modules."""
-        shell = self._around.shell
-        hidden = shell.user_ns_hidden
-        named = {
-            name: value
-            for name, value in list(shell.user_ns.items())
-            if not name.startswith("_") and not (name in hidden and hidden[name] is value) and name not in _IPYTHON
-        }
+        named = self._around.namespace.named()
         order = sorted(named, key=lambda name: (_rank(named[name]), name))
         return [Option(name, type(named[name]).__name__) for name in order]
 
@@ -94,8 +94,8 @@ class Known:
         return session.toolset.workspace if session is not None else Path.cwd()
 
     def _forms(self, _spot: Spot) -> list[Option]:
-        namespace = self._around.shell.user_ns
-        return [option for option in self.variables() if isinstance(namespace.get(option.text), (type, dict))]
+        named = self._around.namespace.named()
+        return [option for option in self.variables() if isinstance(named.get(option.text), (type, dict))]
 
     # -- the session ---------------------------------------------------------------------------------------------
 
@@ -153,9 +153,6 @@ class Known:
         from statebook.store.views import VIEWS
 
         return [Option(name, "view") for name in VIEWS]
-
-
-_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
 
 def _rank(value: object) -> int:
