@@ -371,6 +371,8 @@ ENDS = {
     "a filter after some words": Case(
         [say("Well"), *_pieces()[:-1], chunk(finish="content_filter")], "Well", stop="refusal"
     ),
+    "an empty answer": Case([ROLE, STOP, COUNTED], usage=(50, 30, 9, 4)),
+    "only reasoning": Case([*_thinks({"reasoning": "Hm."})[:2], STOP], reasoning="Hm."),
     "a length reached": Case([say("Well"), chunk(finish="length")], "Well", stop="length"),
     "a length reached before a word": Case(
         [*_thinks({"reasoning": "Hm"})[:2], chunk(finish="length")], reasoning="Hm", stop="length"

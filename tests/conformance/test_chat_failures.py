@@ -76,8 +76,6 @@ STREAMS = {
     ),
     "a filter before any word": ([chunk(finish="content_filter")], "end", "filtered", False),
     "a filter in Gemini's words": ([chunk(finish="SAFETY")], "end", "filtered", False),
-    "an empty answer": ([EMPTY, chunk(finish="stop"), COUNTED], "end", "empty", True),
-    "only reasoning": ([chunk({"reasoning": "Hm."}), chunk(finish="stop")], "end", "empty", True),
     "a frame that is no JSON": ([HEL, b'data: {"choices": [{"del\n\n'], "end", "malformed", True),
     "a frame that is no UTF-8": ([HEL, b'data: {"choices": "\xff\xfe"}\n\n'], "end", "malformed", True),
 }  # fmt: skip

@@ -83,7 +83,7 @@ class Accumulator:
             self._over = self.ended
 
     def completion(self) -> Completion:
-        """The whole answer. Raises ModelError where the stream ended without saying so, failed, or said nothing."""
+        """The whole answer. Raises ModelError where the stream ended without saying so, or failed."""
         if not self._finish:
             raise broke_off()
         if self._finish in _FAILED:
@@ -95,8 +95,6 @@ class Accumulator:
             calls = [call for call in calls if _readable(call.arguments)]
         elif stop == "refusal":  # calls that a filter may have cut are not made
             calls = []
-        elif not (text or calls):
-            raise ModelError("The model's answer is empty.", "Ask again.", retryable=True, fault="empty")
         thought = self._thought.part(self._source)
         parts: list[Part] = [*([thought] if thought else ()), *([Text(text)] if text else ()), *calls]
         return Completion(
