@@ -91,12 +91,14 @@ def look(ports: Ports) -> tuple[LocalServer, ...]:
     return tuple(LocalServer(name, where, answer) for (name, where), answer in found if answer and not answer.problem)
 
 
-def survey(env: Mapping[str, str], ports: Ports, base_urls: Mapping[str, str]) -> tuple[Provided, ...]:
+def survey(
+    env: Mapping[str, str], ports: Ports, base_urls: Mapping[str, str], presets: Sequence[Preset] = PRESETS
+) -> tuple[Provided, ...]:
     """Every preset, and what those answer that are set up or on this machine; all at once.
 
     ``base_urls`` holds the address a setting gives to a provider.
     """
-    rows = [_placed(preset, env, dict(ports), base_urls.get(preset.provider, "")) for preset in PRESETS]
+    rows = [_placed(preset, env, dict(ports), base_urls.get(preset.provider, "")) for preset in presets]
     waiting = [(place, row) for place, row in enumerate(rows) if row.where is not None]
     tasks = [_asking_preset(row.preset, row.where) for _, row in waiting if row.where is not None]
     answers = together(tasks, FAR_SECONDS)

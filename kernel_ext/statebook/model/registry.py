@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from statebook.errors import ModelError, UnknownName, UsageError
@@ -12,6 +13,8 @@ from .base import Model, ModelSetup, Provider
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from .openai.presets import Preset
 
 GROUP = "statebook.models"
 OFFLINE = "offline:research"
@@ -68,6 +71,20 @@ def also_set(env: Mapping[str, str]) -> list[tuple[str, str]]:
 def provider_names() -> list[str]:
     """The installed providers, sorted."""
     return sorted(_providers())
+
+
+def presets() -> tuple[Preset, ...]:
+    """The servers known by name: those that come with statebook, then those of plugins that load."""
+    from .openai.presets import PRESETS, Preset
+
+    ours = {preset.provider for preset in PRESETS}
+    found = []
+    for name, point in sorted(_providers().items()):
+        with suppress(Exception):  # what is wrong with a plugin is told when it is asked for
+            loaded = point.load() if name not in ours and name != "offline" else None
+            if isinstance(loaded, Preset):
+                found.append(loaded)
+    return (*PRESETS, *found)
 
 
 def origin_of(provider: str) -> str:

@@ -11,9 +11,9 @@ from statebook.config import Settings
 from statebook.errors import ModelError, UnknownName
 from statebook.model.discovery import LocalServer, Provided, local_ports, look, models_of, survey
 from statebook.model.openai.marks import read_mark
-from statebook.model.openai.presets import PRESETS, Preset
+from statebook.model.openai.presets import Preset
 from statebook.model.openai.presets.listing import Answer
-from statebook.model.registry import OFFLINE, origin_of, provider_names
+from statebook.model.registry import OFFLINE, origin_of, presets, provider_names
 from statebook.session.models import Choice, base_url_of, chosen
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sheets.sheet import Sheet
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _IN_USE = " (in use)"
-_KNOWN = {preset.provider: preset for preset in PRESETS}
 
 
 class ModelCommands:
@@ -45,14 +44,15 @@ class ModelCommands:
     def _providers(self) -> Sheet:
         settings, choice, marks = self._now()
         ports = local_ports(os.environ)
-        given = {name: url for name in _KNOWN if (url := base_url_of(settings, name))}
-        provided = survey(os.environ, ports, given)
+        known = {preset.provider: preset for preset in presets()}
+        given = {name: url for name in known if (url := base_url_of(settings, name))}
+        provided = survey(os.environ, ports, given, tuple(known.values()))
         rows = [(each.preset.provider, _row(each, marks)) for each in provided]
-        others = look(tuple((name, port) for name, port in ports if name not in _KNOWN))
+        others = look(tuple((name, port) for name, port in ports if name not in known))
         rows += [
             (each.name, f"{each.where.name} · answers, {_count(each.answer)}\n`{each.command}`") for each in others
         ]
-        rows += [(name, _plugin(name)) for name in provider_names() if name not in _KNOWN]
+        rows += [(name, _plugin(name)) for name in provider_names() if name not in known]
         used = choice.name.partition(":")[0]
         rows = sorted([(f"{name}{_IN_USE}" if name == used else name, text) for name, text in rows], key=_order)
         hint = (
@@ -67,7 +67,7 @@ class ModelCommands:
     def _models(self, provider: str) -> pd.DataFrame:
         import pandas as pd
 
-        preset = _KNOWN.get(provider)
+        preset = next((each for each in presets() if each.provider == provider), None)
         if preset is None:
             return listing(pd.DataFrame({"model": [f"{provider}:"], "from": [_plugin(provider)]}))
         url = self._address(preset)
