@@ -1,4 +1,4 @@
-"""Fills the generated blocks of docs/: flags from the parsers, columns from a fresh store, the system text.
+"""Fills the generated blocks of docs/: flags from the parsers, settings, columns from a fresh store, the system text.
 
     python docs/generate.py
 
@@ -12,6 +12,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from statebook.config import SETTINGS
 from statebook.context.system import SYSTEM
 from statebook.magic.grammar import cell_parser, line_parser, subcommands
 from statebook.model.openai.presets import PRESETS
@@ -28,6 +29,7 @@ def blocks() -> dict[str, str]:
     found = {
         "cell flags": _flags(cell_parser()),
         "commands": _commands(line_parser()),
+        "settings": _settings(),
         "system text": f"```text\n{SYSTEM}```",
         "presets": _presets(),
     }
@@ -39,6 +41,24 @@ def blocks() -> dict[str, str]:
 def fill(text: str, texts: dict[str, str]) -> str:
     """A page with its blocks filled. KeyError for a block that nothing generates."""
     return BLOCK.sub(lambda match: f"{match[1]}{texts[match['name']]}\n{match[3]}", text)
+
+
+def _settings() -> str:
+    """One row per setting; a dash where a source may not set it."""
+    lines = ["| setting | type | default | variable | project file | `%config` | flag | what it does |"]
+    lines += ["|" + "---|" * 8]
+    for setting in SETTINGS.values():
+        ways = [
+            f"`{setting.variable}`",
+            f"`{setting.name}`" if "project" in setting.levels else "—",
+            f"`Statebook.{setting.name}`" if "notebook" in setting.levels else "—",
+            f"`{setting.flag}`" if setting.flag else "—",
+        ]
+        shown = setting.show(setting.default)
+        default = "empty" if setting.default == "" else "none" if setting.default is None else f"`{shown}`"
+        cells = [f"`{setting.name}`", setting.kind.allowed, default, *ways, setting.help]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _flags(parser: argparse.ArgumentParser) -> str:
