@@ -19,6 +19,7 @@ from statebook.model.base import ModelSetup
 from statebook.protocol.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
 from statebook.protocol.models import Completion, ModelEvent, ModelRequest, ReasoningDelta, StopReason, TextDelta, Usage
 
+from .forms.statements import in_form, refuse
 from .plan import plan
 from .turn import Batch, Plan, Turn, read_turn
 
@@ -33,9 +34,11 @@ class OfflineModel:
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """See `Model.stream`; the text comes in pieces of a few words."""
+        refuse(request.answer)
         step = next_step(read_turn(request))
         parts: list[Part] = []
         if isinstance(step, str):
+            step = in_form(step, request.answer, request.messages)
             for piece in _WORDS_A_PIECE.findall(step):
                 yield TextDelta(piece)
                 await asyncio.sleep(0)
@@ -83,7 +86,15 @@ def next_step(turn: Turn) -> Batch | str:
                 return Batch(tuple(open_wishes), batch.thought if len(open_wishes) == len(batch.wishes) else "")
             batch = running.send(results)
     except StopIteration as end:
-        return str(end.value)
+        return f"{end.value}{_unseen(turn)}"
+
+
+def _unseen(turn: Turn) -> str:
+    """A line for what came with the prompt and only a model with eyes can use."""
+    if not turn.unseen:
+        return ""
+    names = ", ".join(f"`{name}`" for name in dict.fromkeys(turn.unseen))
+    return f"\n\nI can't look at pictures and scanned pages, so I left {names} aside."
 
 
 def _digest(request: ModelRequest) -> str:

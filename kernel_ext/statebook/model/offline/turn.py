@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from statebook.protocol.messages import Message, ToolCall, ToolResult
+from statebook.protocol.messages import File, Message, ToolCall, ToolResult
 from statebook.protocol.models import ModelRequest
 from statebook.protocol.tools import ToolSpec
 
@@ -16,6 +16,9 @@ _BLOCK = re.compile(
     r"\s*<(?:(?P<memory>memory)|attachment name=\"(?P<name>[^\"]*)\")>\n?(?P<text>.*?)\n?</(?:memory|attachment)>",
     re.DOTALL,
 )
+_FOLLOWS = re.compile(r"\n?The (?:picture|file) follows\.\s*\Z")
+_FORM = re.compile(r"\n*<answer-form>.*?</answer-form>\s*\Z", re.DOTALL)
+"""What says in which form the answer is wanted; the request says it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Turn:
     """One prompt, and everything since.
 
     ``attachments`` (by name) and ``memories`` came with the prompt and are data. ``done`` are the calls made since,
-    each with its result. ``earlier`` are the prompts and answers before, oldest first.
+    each with its result. ``earlier`` are the prompts and answers before, oldest first. ``unseen`` are the names of
+    pictures and other files that came with the prompt as they are.
     """
 
     prompt: str
@@ -57,6 +61,7 @@ class Turn:
     done: tuple[tuple[Wish, ToolResult], ...]
     tools: Mapping[str, ToolSpec]
     earlier: tuple[tuple[str, str], ...]
+    unseen: tuple[str, ...] = ()
 
     def offers(self, name: str) -> bool:
         """Whether a tool may be called."""
@@ -75,11 +80,12 @@ def read_turn(request: ModelRequest) -> Turn:
     blocks, prompt = split_prompt(request.messages[start].text if starts else "")
     return Turn(
         prompt=prompt,
-        attachments={name: text for name, text in blocks if name is not None},
+        attachments={name: _FOLLOWS.sub("", text) for name, text in blocks if name is not None},
         memories=tuple(line.strip(" -") for name, text in blocks if name is None for line in text.splitlines() if line),
         done=tuple(_done(request.messages[start + 1 :])),
         tools={spec.name: spec for spec in request.tools},
         earlier=tuple(_earlier(request.messages[:start])),
+        unseen=tuple(part.name for part in request.messages[start].parts if isinstance(part, File)) if starts else (),
     )
 
 
@@ -90,7 +96,7 @@ def split_prompt(text: str) -> tuple[list[tuple[str | None, str]], str]:
     while match := _BLOCK.match(text, place):
         blocks.append((None if match["memory"] else match["name"], match["text"]))
         place = match.end()
-    return blocks, text[place:].strip()
+    return blocks, _FORM.sub("", text[place:]).strip()
 
 
 def _done(messages: Sequence[Message]) -> list[tuple[Wish, ToolResult]]:

@@ -1,0 +1,1 @@
+"""The offline model's answers in other forms than Markdown."""
