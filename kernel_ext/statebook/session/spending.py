@@ -51,7 +51,7 @@ class Spending:
         self._set: dict[Scope, tuple[str, Limits]] = {}
         self._known: dict[Path, tuple[tuple[int, ...], Reading]] = {}
         self.unread: tuple[str, ...] = ()
-        """Names of stores in the folder that another process holds and of which nothing is known."""
+        """Names of stores in the folder that can't be read, as another kernel holds them, and of which nothing is known."""
 
     def set(self, scope: Scope, limits: Limits) -> None:
         """Limit what all runs may spend from now on; `Limits()` takes the limit away."""

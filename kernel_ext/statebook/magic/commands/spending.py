@@ -154,7 +154,7 @@ def _sheet(session: Session) -> Sheet:
     hint = "`%agent limits session --budget 5 --max-tokens 2000000` sets one, `--none` takes it away."
     if session.spending.unread:
         names = ", ".join(session.spending.unread)
-        hint = f"Open in another kernel, so not counted if it is this notebook's: {names}. {hint}"
+        hint = f"Not counted, as another kernel may hold them and they can't be read now: {names}. {hint}"
     return Sheet("Limits", tuple(rows), hint)
 
 
