@@ -22,7 +22,9 @@ def test_the_installed_metadata_agrees():
 
 def test_the_newest_heading_of_the_changelog_agrees(root):
     headings = re.findall(r"^## \[?([^\]\s]+)", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings[0] == statebook.__version__
+    released = [heading for heading in headings if heading != "Unreleased"]
+    assert released[0] == statebook.__version__
+    assert "Unreleased" not in headings[1:], "what is not released yet stands on top"
 
 
 @pytest.mark.usefixtures("tracked")  # .ci is in the repository, not in the sdist
