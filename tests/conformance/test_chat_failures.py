@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from statebook.errors import ModelError
 from statebook.model.openai import OpenAIModel
+from statebook.model.openai.attempts import reading
 from statebook.model.openai.service import Service
 from statebook.model.openai.settings import Endpoint
 from statebook.protocol.messages import user
@@ -29,9 +30,13 @@ def ask(server, *, timeout: float = 10.0, seen: list[ModelEvent] | None = None) 
     events: list[ModelEvent] = [] if seen is None else seen
 
     async def run() -> list[ModelEvent]:
+        async with asyncio.timeout(20):
+            await read()
+        return events
+
+    async def read() -> None:
         async for event in model.stream(ModelRequest("", (user("hello"),))):
             events.append(event)  # noqa: PERF401 - one by one, as what came before a failure counts
-        return events
 
     return asyncio.run(run())
 
@@ -165,9 +170,10 @@ def test_what_was_counted_before_a_failure_is_told(server, wire):
 
 
 @pytest.mark.parametrize("then", ["cut", "reset", "wait"])
-def test_an_answer_that_has_ended_outlives_its_connection(then, server, wire):
+def test_an_answer_that_has_ended_outlives_its_connection(then, server, wire, monkeypatch):
+    monkeypatch.setattr(reading, "_TAIL_SECONDS", 0.2)
     server.replies = [wire.chat(HEL, chunk({"content": "lo."}, "stop"), then=then)]
-    events = ask(server, timeout=0.5)
+    events = ask(server, timeout=600.0)
     assert isinstance(events[-1], Completion)
     assert events[-1].message.text == "Hello."
     assert [type(event) for event in events] == [TextDelta, TextDelta, Completion]

@@ -20,7 +20,7 @@ from statebook.protocol.models import Metered, ModelEvent, ModelRequest, Usage
 from . import errors
 from .attempts.kept import went_on
 from .attempts.learned import Learned
-from .attempts.reading import events
+from .attempts.reading import events, until_quiet
 from .attempts.trial import Forgotten, Trial
 from .dialect import Dialect, Growing, dialect
 from .service import Service
@@ -127,7 +127,7 @@ class OpenAIModel:
     ) -> AsyncGenerator[ModelEvent, None]:
         answer = await self._post(api.route, body, key)
         try:
-            async for event in events(answer, self._where.name):
+            async for event in until_quiet(events(answer, self._where.name), lambda: grown.ended):
                 for delta in grown.feed(event):
                     yield delta
                 if grown.finished:

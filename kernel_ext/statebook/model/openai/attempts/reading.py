@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from statebook.model.openai import errors
 
 if TYPE_CHECKING:
     from openai import AsyncStream
+
+
+_TAIL_SECONDS = 5.0
+
+
+async def until_quiet(stream: AsyncIterator[object], ended: Callable[[], bool]) -> AsyncIterator[object]:
+    """``stream`` to its end. Once the answer has ``ended``, a silence of a few seconds is the end of the stream too.
+
+    What may follow an answer are its token counts; some servers send none and leave the connection open.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(_TAIL_SECONDS if ended() else None):
+                event = await anext(stream)
+        except StopAsyncIteration:
+            return
+        yield event
 
 
 async def events(answer: AsyncStream[object], where: str) -> AsyncIterator[object]:
