@@ -35,19 +35,18 @@ class Attempt:
 
     def after(self, told: Told, body: dict[str, Any], optional: tuple[str, ...]) -> Attempt | None:
         """The attempt to make after this refusal of ``body``; None where nothing is left to change."""
-        missing = route_missing(told)
-        if not self.pinned and (missing or wants_other_api(told)):
-            other: Api = "chat" if self.api == "responses" else "responses"
-            return Attempt(other, pinned=True, off_route=missing)
         option = refused_option(told, body, optional)
+        missing = route_missing(told)
         if option == "store" and self.keep:
             return replace(self, keep=False, anchored=False)
         if reasoning_lost(told) and self.reasoning != "none" and _has_reasoning(body):
             return replace(self, reasoning="bare" if self.reasoning == "whole" else "none")
         if option:
             return replace(self, without=self.without | {option})
-        if self.anchored and id_refused(told):
+        if self.anchored and id_refused(told):  # before the route: "response not found" is a 404 too
             return replace(self, anchored=False)
+        if not self.pinned and (missing or wants_other_api(told)):
+            return Attempt("chat" if self.api == "responses" else "responses", pinned=True, off_route=missing)
         return None
 
     def request(self, request: ModelRequest) -> ModelRequest:
