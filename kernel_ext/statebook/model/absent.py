@@ -16,10 +16,9 @@ class AbsentModel:
     name: str
     context_tokens: int = 1_000_000
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Raise ModelError."""
         raise ModelError(f"{self.name} is not available here.", "Its recorded answers can be replayed.")
-        yield  # makes this a generator, as the seam wants it
 
     def price(self, usage: Usage) -> None:
         """Not known."""

@@ -73,7 +73,7 @@ def type_line(run: Run) -> str:
     return f"answer: {form.name or 'JSON'} ({_about(form, value)})"
 
 
-_UNREADABLE = object()
+_UNREADABLE: Any = object()
 
 
 def _value(form: AnswerForm, text: str) -> Any:

@@ -166,7 +166,7 @@ def _of_type(found: object, name: str, *, table: bool) -> Shape:
     except PydanticUserError as error:
         first = str(error).splitlines()[0]
         raise UsageError(f"--schema {name} can't be used: {first}", "Name a type that pydantic can read.") from error
-    called = found.__name__ if isinstance(found, type) and not isinstance(found, types.GenericAlias) else name
+    called = name if typing.get_args(found) else str(getattr(found, "__name__", name))
     return Shape(_form(schema, called, _becomes(found, schema), table=table), adapter)
 
 
@@ -238,7 +238,7 @@ def _readable(found: object) -> Any:
         fields: dict[str, Any] = {
             key: _readable(hint) if key in required else typing.NotRequired[_bare(hint)] for key, hint in hints.items()
         }
-        made: Any = TypedDict(found.__name__, fields)  # type: ignore[operator,misc]  # named when the cell runs
+        made: Any = TypedDict(found.__name__, fields)  # type: ignore[misc]  # named when the cell runs
         made.__doc__ = found.__doc__
         return made
     inner = typing.get_args(found)

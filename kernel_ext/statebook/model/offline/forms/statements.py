@@ -41,8 +41,8 @@ def in_form(answer: str, form: AnswerForm, messages: Iterable[Message]) -> str:
         return plain(answer)
     if not form.structured:
         return answer
-    if form.kind == "table" and (rows := _table(answer)):
-        return json.dumps({"rows": rows}, ensure_ascii=False, indent=2)
+    if form.kind == "table" and (table := _table(answer)):
+        return json.dumps({"rows": table}, ensure_ascii=False, indent=2)
     passages = {passage.mark: passage for passage in _shown(messages)}
     rows = [_row(said, marks, passages) for said, marks in _statements(answer)]
     return json.dumps({"rows" if form.kind == "table" else "statements": rows}, ensure_ascii=False, indent=2)
