@@ -48,7 +48,7 @@ class SpendingCommands:
         """What the runs cost; what the steps of one cost; a chart of it."""
         session = self._host.session()
         if flags.plot:
-            return _chart(session, parse_run(flags.run) if flags.run else 0)
+            return _chart(session, session.run(parse_run(flags.run)).number if flags.run else 0)
         return _steps(session, parse_run(flags.run)) if flags.run else _runs(session)
 
     def do_limits(self, flags: Flags) -> Sheet:
@@ -142,7 +142,7 @@ def _chart(session: Session, number: int) -> Chart:
         tuple(Amount(*each) for each in zip(groups, frame.model, map(float, values), strict=True)),
         (lambda value: _cost(Cost(value))) if priced else (lambda value: amount(round(value))),
         (f"{frame.time.min():%Y-%m-%d %H:%M}", f"{frame.time.max():%Y-%m-%d %H:%M} UTC") if len(frame) else ("", ""),
-        f"{unknown} of them have no known price and are not in it." if priced and unknown else "",
+        f"Not in it: {_unpriced(unknown)}." if priced and unknown else "",
     )
 
 
@@ -170,8 +170,7 @@ def _spending(ceiling: Ceiling) -> str:
     """``limit $5.00 · spent $1.20, 45,000 tokens · left $3.80``."""
     spent = f"spent {_cost(ceiling.cost)}, {ceiling.tokens:,} tokens"
     if ceiling.cost.unknown and ceiling.cost.dollars:
-        calls = f"{ceiling.cost.unknown} call{'s' * (ceiling.cost.unknown != 1)}"
-        spent += f" ({calls} of unknown price)"
+        spent += f" ({_unpriced(ceiling.cost.unknown)})"
     if ceiling.limits == Limits():
         return f"no limit · {spent}"
     left = []
@@ -180,6 +179,10 @@ def _spending(ceiling: Ceiling) -> str:
     if ceiling.limits.tokens is not None:
         left.append(f"{max(0, int(ceiling.left('tokens'))):,} tokens")
     return f"limit {_limits(ceiling.limits)} · {spent} · left {', '.join(left)}"
+
+
+def _unpriced(calls: int) -> str:
+    return f"{calls} call{'s' * (calls != 1)} of unknown price"
 
 
 def _cost(cost: Cost) -> str:
