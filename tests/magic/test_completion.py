@@ -85,7 +85,10 @@ def test_a_new_flag_completes_by_itself():
     parser.add_argument("--colour", choices=["red", "green"], help="of the %% sign")
     parser.add_argument("--loud", action="store_true")
     parser.add_argument("what", nargs="?")
-    walk = lambda *words: Walk(parser, lambda spot: [Option(spot.dest)]).next(words[:-1], words[-1])  # noqa: E731 - short
+
+    def walk(*words):
+        return Walk(parser, lambda spot: [Option(spot.dest)]).next(words[:-1], words[-1])
+
     assert walk("--c") == ("--c", [Option("--colour", "of the % sign")])
     assert [option.text for option in walk("--colour", "")[1]] == ["red", "green"]
     assert walk("--colour=g") == ("g", [Option("green")])
