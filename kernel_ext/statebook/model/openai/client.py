@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from statebook.errors import ModelError
+from statebook.model import prices
 from statebook.model.base import StatePlace
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.models import Metered, ModelEvent, ModelRequest, Usage
@@ -178,10 +179,11 @@ class OpenAIModel:
 
 
 def warm() -> threading.Thread:
-    """Import the SDK on a background thread, so that the first answer does not wait for it."""
+    """Import the SDK and the prices on a background thread, so that the first answer does not wait for them."""
 
     def load() -> None:
         importlib.import_module("openai")
+        prices.load()
 
     thread = threading.Thread(target=load, name="statebook-warm-openai", daemon=True)
     thread.start()
