@@ -36,10 +36,12 @@ def describe(name: str, value: object) -> Summary:
 def _look(name: str, value: object) -> Summary:
     if isinstance(value, str):
         return Summary(string_text(value))
+    if table := table_text(value):
+        return Summary(table)
     for fits, tell in _KINDS:
         if fits(value):
             return Summary(tell(value))
-    return pictured(value) or Summary(table_text(value) or object_text(name, value))
+    return pictured(value) or Summary(object_text(name, value))
 
 
 def _of(module: str, name: str) -> Callable[[object], bool]:

@@ -7,6 +7,7 @@ import inspect
 import io
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from statebook.context.files import pixels
@@ -38,7 +39,7 @@ def pictured(value: Any) -> Summary | None:
 
 
 def _figure(figure: Any) -> Summary:
-    lines = [line for axes in figure.axes[:_AXES] for line in [attempt(lambda axes=axes: _axes(axes))] if line]  # type: ignore[misc]  # bound
+    lines = [line for line in (attempt(partial(_axes, axes)) for axes in figure.axes[:_AXES]) if line]
     title = attempt(figure.get_suptitle)
     wide, high = figure.get_size_inches()
     head = f"matplotlib figure, {wide:g} x {high:g} inches" + (f", titled {title!r}" if title else "")

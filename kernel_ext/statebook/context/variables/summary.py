@@ -69,9 +69,20 @@ def kind_of(value: object) -> str:
     return name if package in ("builtins", "__main__") else f"{package}.{name}"
 
 
+class _Looker(reprlib.Repr):
+    """Looks at reprs in bounded length; one that fails is not passed over in silence."""
+
+    def repr_instance(self, x: object, level: int) -> str:
+        text = repr(x)
+        if len(text) <= self.maxother:
+            return text
+        half = max(0, (self.maxother - 3) // 2)
+        return f"{text[:half]}...{text[len(text) - half :]}"
+
+
 def short(value: object, limit: int = 200) -> str:
     """A value's repr in bounded length. Says so where it fails."""
-    looker = reprlib.Repr()
+    looker = _Looker()
     looker.maxlist = looker.maxdict = looker.maxset = looker.maxtuple = looker.maxdeque = looker.maxfrozenset = 12
     looker.maxstring = looker.maxother = looker.maxlong = limit
     looker.maxlevel = 3

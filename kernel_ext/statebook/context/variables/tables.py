@@ -34,8 +34,7 @@ def _polars(frame: Any) -> str:
     sample = frame.gather_every(step) if step > 1 else frame
     note = f"; nulls are of a sample of {len(sample):,} rows, every {step:,}th" if step > 1 else ""
     facts = [
-        f"  {name}: {kind}, {attempt(lambda name=name: _nulls(sample[name].null_count()))}"  # type: ignore[misc]  # bound
-        for name, kind in list(frame.schema.items())[:COLUMNS]
+        f"  {name}: {kind}, {_nulls(sample[name].null_count())}" for name, kind in list(frame.schema.items())[:COLUMNS]
     ]
     return "\n".join(
         [
@@ -90,8 +89,12 @@ def _arrow_rows(table: Any) -> list[tuple[object, ...]]:
 
 def _relation(relation: Any) -> str:
     """A relation's schema and first rows; it is a query that may be costly, so it is not counted to its end."""
-    rows = relation.limit(_COUNTED + 1).fetchall()
-    count = f"{len(rows)} rows" if len(rows) <= _COUNTED else f"more than {_COUNTED} rows (not counted: it is a query)"
+    try:
+        rows = relation.limit(_COUNTED + 1).fetchall()
+        many = len(rows) > _COUNTED
+        count = f"more than {_COUNTED} rows (not counted: it is a query)" if many else f"{len(rows)} rows"
+    except Exception as error:  # noqa: BLE001 - a query fails for any reason; its schema is known all the same
+        rows, count = [], f"rows that can't be read now ({type(error).__name__})"
     names, kinds = list(relation.columns), list(relation.types)
     facts = [f"  {name}: {kind}" for name, kind in zip(names[:COLUMNS], kinds, strict=False)]
     head = f"DuckDB relation of {count} and {len(names)} columns"
