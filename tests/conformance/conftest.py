@@ -52,10 +52,14 @@ def error(status: int, message: str, code: str = "", **headers: str) -> Reply:
 
 
 class Server:
-    """Answers any POST with its replies, in order (the last one again and again); keeps what was asked."""
+    """Answers any POST with its replies, in order (the last one again and again); keeps what was asked.
+
+    A path that ends with ``missing`` is not there: its requests get a 404 and are not kept.
+    """
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
+        self.missing = ""
         self.bodies: list[dict] = []
         self.raw: list[bytes] = []
         self.paths: list[str] = []
@@ -67,6 +71,12 @@ class Server:
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
+
+    def play(self, *replies: Reply) -> None:
+        """Answer with these from now on, and forget what was asked before."""
+        for asked in (self.bodies, self.raw, self.paths, self.headers):
+            asked.clear()
+        self.replies = list(replies)
 
     def close(self) -> None:
         self.stop.set()
@@ -81,6 +91,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a c
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
+            if server.missing and self.path.endswith(server.missing):
+                self.send_error(404)
+                return
             server.raw.append(raw)
             server.paths.append(self.path)
             server.bodies.append(json.loads(raw))
@@ -133,6 +146,14 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a c
 
 @pytest.fixture
 def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def steady() -> Iterator[Server]:
+    """A server for all cases of a module, where a server and a client for each would cost more than the cases."""
     made = Server()
     yield made
     made.close()

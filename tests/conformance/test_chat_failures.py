@@ -24,31 +24,47 @@ EMPTY = chunk({"role": "assistant", "content": ""})
 COUNTED = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}
 
 
-def ask(server, *, timeout: float = 10.0, seen: list[ModelEvent] | None = None) -> list[ModelEvent]:
-    """All events; ``seen`` gets them as they come, for what came before a failure."""
-    model = OpenAIModel("gpt-test", Endpoint(server.url, ""), Service(dialect="chat"), timeout=timeout)
-    events: list[ModelEvent] = [] if seen is None else seen
+def model_of(server, timeout: float = 10.0) -> OpenAIModel:
+    return OpenAIModel("gpt-test", Endpoint(server.url, ""), Service(dialect="chat"), timeout=timeout)
 
-    async def run() -> list[ModelEvent]:
-        async with asyncio.timeout(20):
-            await read()
-        return events
 
-    async def read() -> None:
+async def read(model: OpenAIModel, into: list[ModelEvent]) -> list[ModelEvent]:
+    """All events; what came before a failure is in ``into``."""
+    async with asyncio.timeout(20):
         async for event in model.stream(ModelRequest("", (user("hello"),))):
-            events.append(event)  # noqa: PERF401 - one by one, as what came before a failure counts
+            into.append(event)  # noqa: PERF401 - one by one, see above
+    return into
 
-    return asyncio.run(run())
+
+def ask(server, timeout: float = 10.0) -> list[ModelEvent]:
+    return asyncio.run(read(model_of(server, timeout), []))
 
 
-def fails(server, reply, **how) -> ModelError:
-    server.replies = [reply]
-    with pytest.raises(ModelError) as caught:
-        ask(server, **how)
-    assert "\n" not in str(caught.value)
-    assert caught.value.hint
-    assert len(server.bodies) == 1
-    return caught.value
+@pytest.fixture(scope="module")
+def runner():
+    with asyncio.Runner() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def model(steady):
+    return model_of(steady)
+
+
+@pytest.fixture
+def fails(steady, model, runner):
+    """The error that a reply leads to, after one request."""
+
+    def play(reply, seen: list[ModelEvent] | None = None) -> ModelError:
+        steady.play(reply)
+        with pytest.raises(ModelError) as caught:
+            runner.run(read(model, [] if seen is None else seen))
+        assert "\n" not in str(caught.value)
+        assert caught.value.hint
+        assert len(steady.bodies) == 1
+        return caught.value
+
+    return play
 
 
 STREAMS = {
@@ -87,14 +103,14 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_that_fails_says_how(name, server, wire):
+def test_a_stream_that_fails_says_how(name, fails, wire):
     frames, then, fault, retryable = STREAMS[name]
-    error = fails(server, wire.chat(*frames, then=then, done=False))
+    error = fails(wire.chat(*frames, then=then, done=False))
     assert (error.fault, error.retryable) == (fault, retryable)
 
 
-def test_the_end_mark_alone_is_no_end(server, wire):
-    assert fails(server, wire.chat(HEL)).fault == "truncated"
+def test_the_end_mark_alone_is_no_end(fails, wire):
+    assert fails(wire.chat(HEL)).fault == "truncated"
 
 
 OVERFLOW = {
@@ -110,9 +126,9 @@ OVERFLOW = {
 
 
 @pytest.mark.parametrize("name", OVERFLOW)
-def test_an_overflow_is_told_with_the_servers_numbers(name, server, wire):
+def test_an_overflow_is_told_with_the_servers_numbers(name, fails, wire):
     detail, *numbers = OVERFLOW[name]
-    error = fails(server, wire.Reply([_json({"error": detail})], 400, "application/json"))
+    error = fails(wire.Reply([_json({"error": detail})], 400, "application/json"))
     assert (error.fault, error.retryable) == ("overflow", False)
     assert all(number in str(error) for number in numbers)
 
@@ -131,41 +147,42 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("name", STATUSES)
-def test_a_status_says_its_fault(name, server, wire):
+def test_a_status_says_its_fault(name, fails, wire):
     status, message, code, fault, retryable = STATUSES[name]
-    error = fails(server, wire.error(status, message, code))
+    error = fails(wire.error(status, message, code))
     assert (error.fault, error.retryable) == (fault, retryable)
 
 
-def test_a_server_that_asks_to_wait_is_heard(server, wire):
-    error = fails(server, wire.error(429, "slow", "rate_limit_exceeded", Retry_After="7"))
+def test_a_server_that_asks_to_wait_is_heard(fails, wire):
+    error = fails(wire.error(429, "slow", "rate_limit_exceeded", Retry_After="7"))
     assert error.wait == 7
     assert "7 s" in str(error)
 
 
-def test_a_web_page_names_the_base_url(server, wire):
-    error = fails(server, wire.Reply([b"<html>Sign in</html>"], media_type="text/html; charset=utf-8"))
+def test_a_web_page_names_the_base_url(fails, wire):
+    error = fails(wire.Reply([b"<html>Sign in</html>"], media_type="text/html; charset=utf-8"))
     assert (error.fault, error.retryable) == ("not_a_stream", False)
     assert "base URL" in str(error)
 
 
-def test_a_web_page_called_a_stream_is_no_answer(server, wire):
-    assert fails(server, wire.Reply([b"<html>\n<body>Sign in</body>\n</html>\n"])).fault == "truncated"
+def test_a_web_page_called_a_stream_is_no_answer(fails, wire):
+    assert fails(wire.Reply([b"<html>\n<body>Sign in</body>\n</html>\n"])).fault == "truncated"
 
 
 def test_silence_is_a_timeout(server, wire):
-    assert fails(server, wire.chat(HEL, then="wait"), timeout=0.3).fault == "timeout"
+    server.play(wire.chat(HEL, then="wait"))
+    with pytest.raises(ModelError) as caught:
+        ask(server, timeout=0.3)
+    assert caught.value.fault == "timeout"
 
 
-def test_one_object_that_is_an_error(server, wire):
-    assert fails(server, wire.whole({"error": {"message": "boom", "code": "server_error"}})).fault == "server_fault"
+def test_one_object_that_is_an_error(fails, wire):
+    assert fails(wire.whole({"error": {"message": "boom", "code": "server_error"}})).fault == "server_fault"
 
 
-def test_what_was_counted_before_a_failure_is_told(server, wire):
-    server.replies = [wire.chat(chunk(finish="content_filter"), COUNTED)]
+def test_what_was_counted_before_a_failure_is_told(fails, wire):
     seen: list[ModelEvent] = []
-    with pytest.raises(ModelError):
-        ask(server, seen=seen)
+    fails(wire.chat(chunk(finish="content_filter"), COUNTED), seen)
     assert seen == [Metered(Usage(7, 0, 2))]
 
 

@@ -114,21 +114,28 @@ def test_events_give_the_answer(name):
     check(CASES[name], grown(CASES[name]))
 
 
+def model_of(server) -> OpenAIModel:
+    return OpenAIModel("gpt-test", Endpoint(server.url, ""), Service(dialect="chat"), timeout=10)
+
+
+async def ask(model: OpenAIModel, *messages: Message) -> list[ModelEvent]:
+    return [event async for event in model.stream(ModelRequest("", messages))]
+
+
+@pytest.fixture(scope="module")
+def asked(steady):
+    """What the server answers to hello."""
+    model = model_of(steady)
+    with asyncio.Runner() as runner:
+        yield lambda: runner.run(ask(model, user("hello")))
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_a_connection_gives_the_answer(name, server, wire):
+def test_a_connection_gives_the_answer(name, steady, asked, wire):
     case = CASES[name]
-    server.replies = [wire.whole(case.frames[0]) if case.whole else wire.chat(*case.frames)]
-    check(case, ask(server, user("hello")))
-    assert server.paths == ["/v1/chat/completions"]
-
-
-def ask(server, *messages: Message) -> list[ModelEvent]:
-    model = OpenAIModel("gpt-test", Endpoint(server.url, ""), Service(dialect="chat"), timeout=10)
-
-    async def run() -> list[ModelEvent]:
-        return [event async for event in model.stream(ModelRequest("", messages))]
-
-    return asyncio.run(run())
+    steady.play(wire.whole(case.frames[0]) if case.whole else wire.chat(*case.frames))
+    check(case, asked())
+    assert steady.paths == ["/v1/chat/completions"]
 
 
 SIGNATURE = {"google": {"thought_signature": "sig=="}}
@@ -147,10 +154,16 @@ def test_what_a_server_wants_back_is_in_the_next_request_to_it_and_to_no_other(n
     call = {"index": 0, "id": "c1", "function": {"name": "add", "arguments": "{}"}, **delta.get("tool_calls", [{}])[0]}
     frames = [{"choices": [{"delta": {**delta, "tool_calls": [call]}, "finish_reason": "tool_calls"}]}]
     for each in (server, other):
-        each.replies = [wire.chat(*frames)]
-    done = ask(server, user("q"))[-1]
-    history = (user("q"), done.message, Message("tool", (ToolResult("c1", "add", "3"),)))
+        each.play(wire.chat(*frames))
+
+    async def run() -> None:
+        model = model_of(server)
+        done = (await ask(model, user("q")))[-1]
+        history = (user("q"), done.message, Message("tool", (ToolResult("c1", "add", "3"),)))
+        await ask(model, *history)
+        await ask(model_of(other), *history)
+
+    asyncio.run(run())
     for each, expected in ((server, value), (other, None)):
-        ask(each, *history)
         entry = each.bodies[-1]["messages"][1]
         assert {**entry, **entry["tool_calls"][0]}.get(field) == expected
