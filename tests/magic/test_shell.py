@@ -1,5 +1,6 @@
 """%%agent and %agent in a real IPython shell: each subcommand, each error as one line, loading and leaving."""
 
+import json
 import subprocess
 import sys
 
@@ -220,3 +221,15 @@ print([name for name in {HEAVY.split()!r} if name in set(sys.modules) - before])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_status_shows_a_notebooks_new_name(cell, use, tmp_path):
+    source = "answer = 'a cell of its own, long enough to know it by'"
+    book = {"cells": [{"cell_type": "code", "id": "a", "source": source}], "metadata": {}, "nbformat": 4}
+    (tmp_path / "book.ipynb").write_text(json.dumps(book))
+    use(say("Hello."))
+    cell("%%agent\nHi")
+    (tmp_path / "book.ipynb").rename(tmp_path / "renamed.ipynb")
+    sheet = text(cell("%agent status")[0])
+    assert f"{tmp_path / 'renamed.ipynb'} (was book.ipynb when this kernel opened it" in sheet
+    assert "book.statebook.duckdb" in sheet

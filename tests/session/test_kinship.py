@@ -6,6 +6,7 @@ import pytest
 from statebook.config import Settings, store_path
 from statebook.session.memory import add_memory
 from statebook.session.notebook.identity import Notebook
+from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import Registry
 from statebook.session.toolset import Surfaces
 
@@ -168,3 +169,22 @@ def test_a_notebook_whose_cells_were_all_edited_is_the_same_notebook(tmp_path, w
     write_notebook(notebook, (OWN[0], STRANGE))
     session, told = kernel(notebook)
     assert (told, facts(session)) == ([], ["kept"])
+
+
+def test_a_notebook_that_is_renamed_while_its_session_is_open_is_found(tmp_path, write_notebook, kernel):
+    old = write_notebook(tmp_path / "old.ipynb", OWN, OTHER)
+    write_notebook(tmp_path / "stranger.ipynb", ("0", "print('nothing of the other in here')"), IMPORTS)
+    session, _ = kernel(old)
+    assert whereabouts(session.store, session.notebook) == old
+    new = old.rename(tmp_path / "new.ipynb")
+    assert whereabouts(session.store, session.notebook) == new
+    write_notebook(new, ("abc1", "%%agent\nEdited since then, but under the id it had."), OTHER)
+    assert whereabouts(session.store, session.notebook) == new
+    shutil.copy(new, tmp_path / "copy.ipynb")  # which of the two is not known
+    assert whereabouts(session.store, session.notebook) is None
+
+
+def test_a_notebook_that_was_never_a_file_is_nowhere(tmp_path, write_notebook, kernel):
+    session, _ = kernel(tmp_path / "ipython.ipynb")
+    write_notebook(tmp_path / "other.ipynb", OWN, OTHER)
+    assert whereabouts(session.store, session.notebook) is None

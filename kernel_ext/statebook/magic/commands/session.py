@@ -10,6 +10,7 @@ from statebook.errors import UsageError
 from statebook.ids import checkpoint_name, run_name
 from statebook.session.models import chosen
 from statebook.session.notebook.identity import Notebook
+from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import named
 from statebook.session.session import Session
 from statebook.store.journal import Journal
@@ -44,7 +45,7 @@ class SessionCommands:
         runs = session.store.sql("SELECT status, count(*) AS n FROM runs WHERE on_head GROUP BY status ORDER BY status")
         counts = ", ".join(f"{row.n} {row.status}" for row in runs.itertuples()) or "none yet"
         rows = [
-            ("notebook", f"{session.notebook.path} ({session.notebook.how})"),
+            ("notebook", _notebook(session)),
             ("store", f"{session.store.path.name}, {_size(session.store.path)}"),
             ("model", _model(session)),
             ("branch", f"{journal.branch.name}{_others(journal)}"),
@@ -93,6 +94,14 @@ def _model(session: Session) -> str:
     session.models.lookout.wait(1.0)
     suggestion = session.models.suggestion()
     return f"{name} ({choice.why})" + (f"\n{suggestion}" if suggestion else "")
+
+
+def _notebook(session: Session) -> str:
+    notebook = session.notebook
+    now = whereabouts(session.store, notebook)
+    if now is None or now == notebook.path:  # not there yet, or a terminal's
+        return f"{notebook.path} ({notebook.how})"
+    return f"{now} (was {notebook.path.name} when this kernel opened it; the next kernel takes the store along)"
 
 
 def _others(journal: Journal) -> str:

@@ -67,6 +67,26 @@ def remember(store: Store, notebook: Notebook) -> None:
         store.fold()
 
 
+def whereabouts(store: Store, notebook: Notebook) -> Path | None:
+    """Where the notebook of an open session is now: its path, or the one file beside it that has most of its cells.
+
+    Jupyter does not tell a running kernel that its notebook was renamed. None: it is gone, and no file is surely it.
+    """
+    if notebook.path.exists():
+        return notebook.path
+    cells, ids = (frozenset(json.loads(store.get_meta(key) or "[]")) for key in ("cells", "ids"))
+    found = []
+    for other in sorted(notebook.path.parent.glob("*.ipynb"))[:_NOTEBOOKS]:
+        theirs = cells_of(other)
+        if _mostly(cells, fingerprint(theirs)) or _mostly(ids, _ids(theirs)):
+            found.append(other)
+    return found[0] if len(found) == 1 else None
+
+
+def _mostly(known: frozenset[str], theirs: Sequence[str]) -> bool:
+    return bool(known) and len(known & set(theirs)) * 2 >= len(known)
+
+
 def claim(notebook: Notebook) -> str:
     """Before the store is opened for the first time: take over the store of a renamed notebook.
 
