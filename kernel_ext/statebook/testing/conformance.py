@@ -7,7 +7,7 @@ import copy
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import get_args
+from typing import Protocol, get_args
 
 from statebook.errors import ModelError
 from statebook.model.base import Model
@@ -27,6 +27,17 @@ from statebook.protocol.models import (
     Usage,
 )
 from statebook.protocol.tools import ToolSpec
+
+
+class Check(Protocol):
+    """One promise: raises AssertionError where it is broken."""
+
+    __name__: str
+
+    def __call__(self, make: Callable[[], Model], /) -> Awaitable[None]:
+        """Try it with models that ``make`` makes."""
+        ...
+
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*:\S+")
 _PNG = bytes.fromhex(
@@ -85,7 +96,7 @@ def check_model(
     end); ``failing`` makes one that gets no answer. ``seconds`` bounds each of about ten requests. Not for use inside
     a running event loop.
     """
-    checks: list[Callable[[Callable[[], Model]], Awaitable[None]]] = [
+    checks: list[Check] = [
         _it_has_a_name_and_a_size,
         _a_plain_request_is_answered,
         _tools_may_be_offered,
@@ -93,16 +104,18 @@ def check_model(
         _a_reader_may_leave,
         _cancelling_goes_through,
     ]
-    problems = [problem for check in checks if (problem := _try(check, make, seconds))]
     again = make()  # a kernel asks on its own loop, a terminal on another: one model serves both
-    problems += [problem for _ in range(2) if (problem := _try(_a_plain_request_is_answered, lambda: again, seconds))]
-    if failing is not None and (problem := _try(_failures_are_told, failing, seconds)):
-        problems.append(problem)
-    if problems:
-        raise AssertionError("\n".join(dict.fromkeys(problems)))
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        problems = [_try(first, check, make, seconds) for check in checks]
+        problems += [_try(loop, _a_plain_request_is_answered, lambda: again, seconds) for loop in (first, second)]
+        if failing is not None:
+            problems.append(_try(first, _failures_are_told, failing, seconds))
+    found = [problem for problem in dict.fromkeys(problems) if problem]
+    if found:
+        raise AssertionError("\n".join(found))
 
 
-def _try(check: Callable[[Callable[[], Model]], Awaitable[None]], make: Callable[[], Model], seconds: float) -> str:
+def _try(loop: asyncio.Runner, check: Check, make: Callable[[], Model], seconds: float) -> str:
     """What is wrong, as one line; "" for nothing."""
 
     async def bounded() -> None:
@@ -111,7 +124,7 @@ def _try(check: Callable[[Callable[[], Model]], Awaitable[None]], make: Callable
 
     name = check.__name__.strip("_").replace("_", " ")
     try:
-        asyncio.run(bounded())
+        loop.run(bounded())
     except AssertionError as error:
         return f"{name}: {error}"
     except TimeoutError:
