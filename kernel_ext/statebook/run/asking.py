@@ -118,7 +118,8 @@ async def _ask_once(run: Run, env: Environment) -> None:
     asked = request_key(window.request)
     if _repeated(run, env, window, asked):
         return
-    space = _room(run, env, window)
+    anchor = anchor_of(window.request, [run, *map(env.load, env.earlier[-1:])], env.model.name)
+    space = _room(run, env, window, answers=2 if anchor else 1)  # a server that forgot is asked again, with all of it
     step = run.last_step + 1
     key = f"{env.store.session_id}:{run.number}.{_first_try(run, window.digest, step)}"
     _record_request(run, env, window, asked)
@@ -127,7 +128,7 @@ async def _ask_once(run: Run, env: Environment) -> None:
         max_output_tokens=space.tokens,
         cache_key=env.store.session_id,
         idempotency_key=key,
-        anchor=anchor_of(window.request, [run, *map(env.load, env.earlier[-1:])], env.model.name),
+        anchor=anchor,
     )
     stream = _Draft(run, env, step)
     began = time.monotonic()
@@ -161,10 +162,10 @@ async def _ask_once(run: Run, env: Environment) -> None:
     env.commit(run, [(step, decode_event(answered.kind, encode_event(answered)))])
 
 
-def _room(run: Run, env: Environment, window: Window) -> Room:
+def _room(run: Run, env: Environment, window: Window, *, answers: int) -> Room:
     """What the answer may take. Raises Paused when that is too little to ask."""
     ceilings = env.ceilings()
-    found = reached(run, ceilings) or room(run, ceilings, env.price, window.tokens)
+    found = reached(run, ceilings) or room(run, ceilings, env.price, window.tokens, answers=answers)
     if isinstance(found, RunPaused):
         raise Paused(found.reason, found.detail)
     told = warnings(run, ceilings, env.price, env.model.name)
