@@ -15,14 +15,15 @@ COLUMNS = {
     "lineage": "branch_id last_seq",
     "events": "seq time branch on_head run step kind body",
     "runs": "run branch on_head status started ended label prompt model model_calls tool_calls input_tokens"
-    " cached_tokens output_tokens checkpoint note",
+    " cached_tokens output_tokens checkpoint note dollars unpriced_calls",
     "tool_calls": "run step branch call_id tool arguments effect status result seconds started finished"
     " idempotency_key",
     "steps": "run step kind name status seconds started finished",
     "messages": "seq time branch on_head run role text",
     "memories": "memory text kept_by tags source place run kept",
     "checkpoints": "checkpoint parent branch on_head run step reason label made seq",
-    "spend": "run step model time input_tokens cached_tokens output_tokens reasoning_tokens",
+    "spend": "run step model time input_tokens cached_tokens output_tokens reasoning_tokens written_tokens"
+    " estimated_tokens dollars status",
     "sources": "source path title status passages bytes error",
     "citations": "run branch on_head mark title path place passage first_char last_char step cell_id",
 }
