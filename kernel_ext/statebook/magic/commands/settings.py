@@ -6,8 +6,9 @@ import os
 from argparse import Namespace as Flags
 
 from statebook.config import SETTINGS, Setting
-from statebook.config.sources import Given, Resolved, misspelt
+from statebook.config.sources import Resolved, misspelt
 from statebook.errors import UnknownName
+from statebook.session.models import chosen
 from statebook.ui.sheets.sheet import Sheet
 
 from .host import Host
@@ -35,25 +36,20 @@ class SettingsCommands:
             return _one(SETTINGS[name], found)
         rows = [(name, _row(setting, found)) for name, setting in SETTINGS.items()]
         rows += [("not used", str(fault.error)) for fault in found.faults if not fault.name]
-        rows += [("not used", notice) for notice in found.notices]
-        rows += [("not used", f"{name} is no setting; {near} is.") for name, near in misspelt(os.environ).items()]
+        rows += [("notice", notice) for notice in found.notices]
+        rows += [("notice", f"{name} is no setting; {near} is.") for name, near in misspelt(os.environ).items()]
         return Sheet("Settings", tuple(rows), _HINT)
 
 
 def _row(setting: Setting, found: Resolved) -> str:
     given = found.given[setting.name]
-    lines = [f"{_shown(setting, given[0])} · {given[0].where}"]
-    lines += [f"over {_shown(setting, lower)} · {lower.where}" for lower in given[1:] if lower.level != "default"]
+    first = setting.show(given[0].value)
+    if setting.name == "model" and not given[0].value:
+        first = f"automatic ({chosen(found.settings, os.environ).name})"
+    lines = [f"{first} · {given[0].where}"]
+    lines += [f"over {setting.show(lower.value)} · {lower.where}" for lower in given[1:] if lower.level != "default"]
     lines += [f"not used: {fault.error}" for fault in found.faults if fault.name == setting.name]
     return "\n".join(lines)
-
-
-def _shown(setting: Setting, given: Given) -> str:
-    if setting.name == "model" and not given.value:
-        from statebook.model.registry import default_name
-
-        return f"automatic ({default_name()[0]})"
-    return setting.show(given.value)
 
 
 def _one(setting: Setting, found: Resolved) -> Sheet:
