@@ -48,8 +48,8 @@ def test_the_whole_body_with_what_rarely_changes_first():
         ("stream_options", {"include_usage": True}),
         ("prompt_cache_key", "s1"),
         ("temperature", 0.5),
-        ("max_completion_tokens", 100),
         ("messages", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a"}]),
+        ("max_completion_tokens", 100),
     ]
 
 
@@ -106,7 +106,9 @@ def test_a_result_nobody_called_for_is_told_as_text():
     assert sent(user("q"), RESULTS)[1] == {"role": "user", "content": "[result of add]\n2"}
 
 
-@pytest.mark.parametrize("written", ['{"a": ', "[1]", "7", "nonsense"])
+@pytest.mark.parametrize(
+    "written", ['{"a": ', "[1]", "7", "nonsense", '{"a": NaN}', '{"a":' + "[" * 100_000], ids=str.__len__
+)
 def test_arguments_that_are_no_object_go_back_readable(written):
     made = sent(user("q"), Message("assistant", (ToolCall("c", "add", written),)))[1]["tool_calls"][0]["function"]
     assert json.loads(made["arguments"]) == {"unreadable": written}

@@ -1,15 +1,14 @@
-"""However an answer is cut into chunks, and whatever habits a server mixes, it is the same answer, and cheaply so."""
+"""However an answer is cut into chunks, and whatever habits a server mixes, it is the same answer."""
 
 from __future__ import annotations
 
 import json
 import random
-import sys
 
 import pytest
 from statebook.model.openai.chat.accumulate import Accumulator
 from statebook.protocol.messages import Reasoning
-from statebook.protocol.models import Completion, Metered, ReasoningDelta, TextDelta, Usage
+from statebook.protocol.models import Completion, ReasoningDelta, TextDelta
 
 ODD = 'Ünï 🎈 {"brace": [1}] \\" \\\\ back\n\n```json'
 COUNTS = {"prompt_tokens": 50, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 30}}
@@ -122,67 +121,3 @@ def test_any_cut_and_any_mix_of_habits_is_the_same_answer(seed):
         ], told
         assert done.stop == ("tool_calls" if answer["calls"] else "end"), told
         assert (done.usage.input, done.usage.cached, done.usage.output, done.response_id) == (50, 30, 9, "r1"), told
-
-
-class Piece(str):
-    """Text that counts how often it is joined to other text by ``+``, which copies all that came before."""
-
-    __slots__ = ()
-    joined = 0
-
-    def __add__(self, other: str) -> str:
-        type(self).joined += 1
-        return str.__add__(self, other)
-
-    def __radd__(self, other: str) -> str:
-        type(self).joined += 1
-        return str.__add__(other, str(self))
-
-
-def long_stream(deltas: int) -> list[object]:
-    """Reasoning, text and one call's arguments, each in this many deltas, with counts beside every one."""
-    usage = {"prompt_tokens": 1, "completion_tokens": 1}
-    kinds = [{"reasoning": Piece("Hm ")}, {"reasoning_details": [{"type": "reasoning.text", "text": Piece("and ")}]},
-             {"content": Piece("word ")}]  # fmt: skip
-    made: list[object] = [{"choices": [{"delta": delta}], "usage": usage} for delta in kinds for _ in range(deltas)]
-    for written in ('{"a": "', *[Piece('\\"{x ')] * deltas, '"}'):
-        entry = {"index": 0, "id": "c", "function": {"name": "add", "arguments": written}}
-        made.append({"choices": [{"delta": {"tool_calls": [entry]}}], "usage": usage})
-    return [*made, {"choices": [{"delta": {}, "finish_reason": "stop"}]}]
-
-
-def work(deltas: int) -> int:
-    """How many calls, of Python and of C functions, it takes to grow such an answer."""
-    chunks, count = long_stream(deltas), 0
-
-    def seen(_: object, event: str, __: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        grow(chunks)
-    finally:
-        sys.setprofile(before)
-    return count
-
-
-def test_the_work_grows_with_the_length_and_not_with_its_square():
-    once, ten = work(100), work(1000)
-    assert ten < 10.5 * once
-
-
-def test_a_hundred_thousand_deltas_are_never_joined_one_by_one():
-    Piece.joined = 0
-    done, text, thought = grow(long_stream(25_000))
-    assert len(text) == 25_000 * 5
-    assert len(thought) == 25_000 * 7
-    assert len(done.message.calls[0].arguments) == 25_000 * 5 + 9
-    assert Piece.joined == 0
-
-
-def test_counts_that_did_not_change_are_told_once():
-    grown = Accumulator()
-    seen = [event for chunk in long_stream(10) for event in grown.feed(chunk)]
-    assert [event.usage for event in seen if isinstance(event, Metered)] == [Usage(1, 0, 1)]

@@ -35,7 +35,7 @@ class Thought:
             if isinstance(delta.get(name), str) and delta[name]:
                 self._field = self._field or name
                 return self.read(delta[name])
-        return self.read("".join(told))
+        return self.read("".join(told)) if told else ""
 
     def read(self, text: str) -> str:
         """Take readable text that came some other way."""

@@ -52,11 +52,11 @@ def body(
         made["prompt_cache_key"] = request.cache_key
     if request.temperature is not None:
         made["temperature"] = request.temperature
-    if request.max_output_tokens is not None:
-        older = "max_completion_tokens" in without
-        made["max_tokens" if older else "max_completion_tokens"] = request.max_output_tokens
     system = [{"role": "system", "content": request.system}] if request.system else []
     made["messages"] = system + conversation(request.messages, request.files, source)
+    if request.max_output_tokens is not None:  # after the messages: it shrinks from call to call under a limit
+        older = "max_completion_tokens" in without
+        made["max_tokens" if older else "max_completion_tokens"] = request.max_output_tokens
     return {key: value for key, value in made.items() if key not in without}
 
 

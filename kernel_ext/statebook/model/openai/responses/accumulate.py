@@ -107,7 +107,7 @@ class Accumulator:
         if inner.get("type") in KINDS:
             item = self._items.find(inner["type"], event, new=True)
             _name(item, inner)
-            item.arguments = arguments_text(inner.get("arguments")) or item.arguments
+            _write(item, inner)
         return iter(())
 
     def _item_done(self, event: Event) -> Iterator[ModelEvent]:
@@ -121,7 +121,7 @@ class Accumulator:
         item.closed = True
         _name(item, inner)
         if item.kind == "function_call":
-            item.arguments = arguments_text(inner.get("arguments")) or item.arguments
+            _write(item, inner)
         elif item.kind == "reasoning":
             item.raw = inner
             for index, summary in enumerate(inner.get("summary") or []):
@@ -157,9 +157,9 @@ class Accumulator:
     def _arguments(self, event: Event) -> Iterator[ModelEvent]:
         item = self._items.find("function_call", event)
         if "delta" in event:
-            item.arguments += arguments_text(event["delta"])
+            item.arguments.append(arguments_text(event["delta"]))
         else:
-            item.arguments = arguments_text(event.get("arguments")) or item.arguments
+            _write(item, event)
             item.name = item.name or str(event.get("name") or "")
         return iter(())
 
@@ -185,7 +185,7 @@ class Accumulator:
             kind = inner.get("type")
             if kind not in seen or _empty(inner):
                 continue
-            known = [item for item in self._items.of(kind) if kind != "message" or item.text]
+            known = [item for item in self._items.of(kind) if kind != "message" or item.texts]
             place, seen[kind] = seen[kind], seen[kind] + 1
             item = known[place] if place < len(known) else self._items.find(kind, {"item": inner}, new=True)
             if not item.closed:
@@ -194,15 +194,15 @@ class Accumulator:
     def _say(self, item: Item, index: int, text: str) -> Iterator[ModelEvent]:
         if not text:
             return
-        if not item.text and self._said:
+        if not item.texts and self._said:
             text = f"\n\n{text}"  # two messages are two paragraphs
         self._said = True
-        item.texts[index] = item.texts.get(index, "") + text
+        item.texts.setdefault(index, []).append(text)
         yield TextDelta(text)
 
     def _rest(self, item: Item, index: int, whole: str) -> Iterator[ModelEvent]:
         """Say what a finished text has beyond its deltas; a text that differs stays as it was shown."""
-        had = item.texts.get(index, "")
+        had = "".join(item.texts.get(index, ()))
         if not had.strip():
             yield from self._say(item, index, whole)
         elif whole.startswith(had):
@@ -212,11 +212,11 @@ class Accumulator:
         if not text:
             return
         opens = bool(item.summaries) and index not in item.summaries
-        item.summaries[index] = item.summaries.get(index, "") + text
+        item.summaries.setdefault(index, []).append(text)
         yield ReasoningDelta(f"\n\n{text}" if opens else text)
 
     def _rest_of_thought(self, item: Item, index: int, whole: str) -> Iterator[ModelEvent]:
-        had = item.summaries.get(index, "")
+        had = "".join(item.summaries.get(index, ()))
         if whole.startswith(had):
             yield from self._think(item, index, whole[len(had) :])
 
@@ -225,6 +225,13 @@ def _name(item: Item, inner: Event) -> None:
     item.name = str(inner.get("name") or "") or item.name
     item.phase = str(inner.get("phase") or "") or item.phase
     item.call_id = str(inner.get("call_id") or "") or item.call_id or str(inner.get("id") or "")
+
+
+def _write(item: Item, said: Event) -> None:
+    """Take whole arguments, where they are said, for what had come of them in pieces."""
+    written = arguments_text(said.get("arguments"))
+    if written:
+        item.arguments = [written]
 
 
 def _index(event: Event, key: str) -> int:
@@ -246,6 +253,6 @@ def _cut_short(part: Part) -> bool:
         return isinstance(part, Text) and not part.text
     try:
         json.loads(part.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return False

@@ -19,24 +19,25 @@ REASONING = "responses.reasoning"
 class Item:
     """One output item. ``texts`` and ``summaries`` are by index; ``raw`` is the provider's finished item.
 
+    What grows is kept in pieces and joined at the end: joining at every delta costs the square of the length.
     ``phase`` says what a message is to the model: ``commentary`` on its way, or the ``final_answer``.
     """
 
     kind: str
     ids: set[str] = field(default_factory=set)
-    texts: dict[int, str] = field(default_factory=dict)
-    summaries: dict[int, str] = field(default_factory=dict)
+    texts: dict[int, list[str]] = field(default_factory=dict)
+    summaries: dict[int, list[str]] = field(default_factory=dict)
     name: str = ""
     phase: str = ""
     call_id: str = ""
-    arguments: str = ""
+    arguments: list[str] = field(default_factory=list)
     raw: dict[str, Any] | None = None
     closed: bool = False
 
     @property
     def text(self) -> str:
         """The message's text so far."""
-        return "".join(self.texts[index] for index in sorted(self.texts))
+        return "".join(piece for index in sorted(self.texts) for piece in self.texts[index])
 
     def part(self, fallback_id: str, source: str) -> Part | None:
         """The finished part, or None for an empty item and for kinds that are not ours to keep.
@@ -46,14 +47,14 @@ class Item:
         if self.kind == "message":
             return Text(self.text, self.phase) if self.text else None
         if self.kind == "reasoning":
-            summary = "\n\n".join(self.summaries[index] for index in sorted(self.summaries))
+            summary = "\n\n".join("".join(self.summaries[index]) for index in sorted(self.summaries))
             kept = {"type": REASONING, "source": source, "item": self.raw} if self.raw else None
             return Reasoning(summary, kept) if summary or kept else None
         if not self.name:
             raise ModelError(
                 "The server sent a tool call without a name.", "Ask again.", retryable=True, fault="malformed"
             )
-        return ToolCall(self.call_id or fallback_id, self.name, self.arguments.strip() or "{}")
+        return ToolCall(self.call_id or fallback_id, self.name, "".join(self.arguments).strip() or "{}")
 
 
 class Items:
