@@ -63,7 +63,9 @@ def test_a_misspelt_subcommand(line, near):
 
 def test_words_are_taken_as_they_are_written():
     assert parse_line("memory add Don't forget the user's name").words == ["Don't", "forget", "the", "user's", "name"]
-    assert parse_line("context what's this").prompt == ["what's", "this"]
+    assert parse_line("context what's  this -x").prompt == ["what's  this -x"]
+    asked = parse_line("context -m openai:gpt-5 -- why?")
+    assert (asked.model, asked.prompt) == ("openai:gpt-5", ["-- why?"])
     assert " ".join(parse_line('tools allow write_file path="my notes/*"').rule) == 'allow write_file path="my notes/*"'
     assert parse_line("sql SELECT 'a' AS b -- c").query == "SELECT 'a' AS b -- c"
     assert parse_line("open 'with space.ipynb'").path == "with space.ipynb"

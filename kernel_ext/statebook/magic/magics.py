@@ -167,9 +167,7 @@ class Magics:
             upto = await compact(session, sink, self._asker(), model=flags.model, limits=_limits(flags))
         except asyncio.CancelledError:
             raise stopped(session) from None
-        note(
-            f"Models are shown the runs up to {run_name(upto)} in short from now on; `%agent compact --undo` goes back."
-        )
+        note(f"Models see the runs up to {run_name(upto)} in short from now on; `%agent compact --undo` goes back.")
 
     async def _resume(self, flags: Flags) -> None:
         self.resolved().check()
