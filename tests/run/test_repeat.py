@@ -12,7 +12,7 @@ from statebook.protocol.calls import AnswerForm
 from statebook.protocol.journal.codec import canonical, to_json
 from statebook.protocol.messages import File, Message, Reasoning, Text, ToolCall, ToolResult, user
 from statebook.protocol.models import ModelRequest, Usage
-from statebook.run.recorded import Recorded, Replay
+from statebook.run.recorded import Replay
 from statebook.testing import ScriptedModel, TemporarySession, call, say
 
 PAID = Usage(1000, 0, 50)
@@ -120,8 +120,8 @@ def test_another_model_is_asked(session):
 
 
 def test_an_equal_cell_of_the_same_conversation_is_a_new_question(session):
-    key = session.store.journal.requests()[0].key
-    found = Replay(Recorded(session.store))
+    key = next(e.event.key for e in session.store.journal.entries_of_run(1) if e.event.kind == "model_requested")
+    found = Replay(session.store)
 
     def next_run(cell):
         return replace(session.session.run(1), number=2, started=replace(session.session.run(1).started, cell_id=cell))

@@ -22,7 +22,7 @@ from statebook.protocol.calls import AgentCall, AnswerForm, ReplayMode
 from statebook.protocol.journal.codec import canonical, digest, to_json
 from statebook.protocol.journal.events import RunStarted
 from statebook.protocol.journal.runs import Run
-from statebook.run.recorded import Recorded, Replay
+from statebook.run.recorded import Replay
 from statebook.store.store import Store
 
 FINISHED = ("done",)
@@ -116,7 +116,6 @@ class Record:
         self._store = store
         self._load = load
         self._present = present
-        self._recorded = Recorded(store)
 
     def find(self, call: AgentCall, wanted: Wanted, mode: ReplayMode) -> Run | None:
         """The run of the current line that belongs to a cell: finished, or begun and to be gone on with."""
@@ -136,7 +135,7 @@ class Record:
         if mode == "off":
             return None
         only = mode == "only"
-        return Replay(self._recorded, only=only, any_model=only and (call is None or not call.model))
+        return Replay(self._store, only=only, any_model=only and (call is None or not call.model))
 
     def nearest(self, call: AgentCall) -> Run | None:
         """The run that this cell was most likely recorded as, before one of the two was changed."""
