@@ -200,6 +200,15 @@ CASES = {
     "reasoning text in place of a summary": Case(
         [event("reasoning_text.delta", content_index=0, delta="Think."), say("Ok"), END], "Ok", reasoning="Think."
     ),
+    "reasoning text only when done": Case(
+        [done(thought("", content=[{"type": "reasoning_text", "text": "Think."}])), say("Ok"), END],
+        "Ok", reasoning="Think.",
+    ),
+    "reasoning text in deltas and when done": Case(
+        [event("reasoning_text.delta", content_index=0, delta="Thi"),
+         done(thought("", content=[{"type": "reasoning_text", "text": "Think."}])), say("Ok"), END],
+        "Ok", reasoning="Think.",
+    ),
     "encrypted content that changes until it is done": Case(
         [added(thought("", encrypted_content="early")), done(thought()), say("Ok"), END], "Ok", reasoning="Think."
     ),

@@ -124,8 +124,8 @@ class Accumulator:
             _write(item, inner)
         elif item.kind == "reasoning":
             item.raw = inner
-            for index, summary in enumerate(inner.get("summary") or []):
-                yield from self._rest_of_thought(item, index, str(summary.get("text") or ""))
+            for index, told in enumerate(inner.get("summary") or inner.get("content") or []):
+                yield from self._rest_of_thought(item, index, str(told.get("text") or ""))
         else:
             for index, content in enumerate(inner.get("content") or []):
                 self._refused |= content.get("type") == "refusal"
