@@ -155,7 +155,7 @@ def test_errors_are_one_line_and_the_session_goes_on(cell, use, code, told):
 def test_context_shows_the_prompt_as_a_cell_would_send_it(cell, use):
     use(say("Done."))
     cell("fact = 'Cheese is aged.'; n = 41")
-    shown = dict(cell("%agent context What follows from @fact and {{n + 1}}?")[0].rows)["user"]
+    shown = cell("%agent context What follows from @fact and {{n + 1}}?")[0].account.rows[-1].text
     assert "Cheese is aged." in shown
     assert "and 42?" in shown
 
