@@ -193,7 +193,7 @@ def test_an_answer_in_the_wrong_form_is_asked_for_once_more(dialect, server, wir
 
 @pytest.mark.parametrize("dialect", ["responses", "chat"])
 @pytest.mark.parametrize("empty", [step(), step(thought="Hm.")], ids=["nothing", "only reasoning"])
-def test_an_empty_answer_is_asked_for_again(empty, dialect, server, wire, tmp_path, monkeypatch):  # noqa: PLR0917 - fixtures
+def test_an_empty_answer_is_asked_for_again(empty, dialect, server, wire, tmp_path, monkeypatch):  # noqa: PLR0917 - one fixture each
     monkeypatch.setattr(asking, "_RETRIES", (0.0,))
     session = play(server, wire, tmp_path / "s", dialect, [empty, step("Hello.")])
     asked = [json.loads(text) | {"kind": kind} for _, _, kind, text in session.told if kind.startswith("model_")]

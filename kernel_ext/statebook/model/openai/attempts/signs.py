@@ -40,7 +40,7 @@ def route_missing(told: Told) -> bool:
     """Whether the server does not have the route at all; an unknown model is a 404 too, and is none."""
     if _ROUTE.search(told.text):
         return True
-    return told.status in _MISSING and not (told.status == 404 and told.no_model)  # noqa: PLR2004 - RFC 9110
+    return told.status in _MISSING and not (told.status == 404 and told.no_model)  # noqa: PLR2004 - a status code is its own name
 
 
 def wants_other_api(told: Told) -> bool:
