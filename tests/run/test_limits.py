@@ -230,7 +230,9 @@ def test_a_budget_without_a_price_asks_nothing_and_says_what_to_do(billed, go):
     assert biller.bodies == []
     run = go(session.resume(1, limits=Limits(tokens=50_000)))
     assert run.status == "done"
-    assert run.notes == ["What openai:billed costs is not known: the token limit holds, the budget can't."]
+    assert run.notes == [
+        "The budget does not see what openai:billed costs, as its price is not known; the token limit holds."
+    ]
     assert run.cost == Cost(unknown=1)
 
 
@@ -263,6 +265,17 @@ def test_a_call_stopped_without_a_count_costs_what_nobody_knows(session_of, go):
     go(stop())
     assert session.store.run(1).cost == Cost(unknown=1)
     assert session.store.spent()[1] == Cost(unknown=1)
+
+
+def test_a_budget_says_which_calls_it_does_not_see(session_of, go):
+    whole = say("Whole.", usage=Usage(100, 0, 10))
+    session = session_of(hang("Half of "), whole)
+    session.model.prices = (INPUT, OUTPUT)
+    with pytest.raises(RunPaused, match="time limit"):
+        go(session.ask("Go", limits=Limits(seconds=0.2)))
+    session.session.spending.set("session", Limits(dollars=1.0))
+    run = go(session.resume(1, limits=Limits(seconds=30)))
+    assert run.notes == ["The budget does not see 1 call of this session whose cost is not known."]
 
 
 def test_a_call_that_costs_nothing_is_free_even_when_it_is_stopped(session_of, go):

@@ -208,6 +208,16 @@ def test_a_session_that_another_kernel_holds_counts_as_last_known_else_is_named(
         assert again.wait(30) == 0
 
 
+def test_a_store_with_a_notebook_of_its_own_is_left_alone(kernel, go, tmp_path, monkeypatch):
+    ask(go, kernel.open("other", "other"), "Elsewhere")
+    kernel.registry.close()
+    (tmp_path / "other.ipynb").write_text("{}")
+    session = kernel.open("notes")
+    monkeypatch.setattr("statebook.session.spending.Store", None)  # any opening would fail
+    assert spent(session, "notebook").tokens == 0
+    assert session.spending.unread == ()
+
+
 def test_a_file_that_is_no_store_is_passed_over(kernel, tmp_path):
     (tmp_path / "broken.statebook.duckdb").write_bytes(b"not a database")
     session = kernel.open("notes")

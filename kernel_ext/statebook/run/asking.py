@@ -33,7 +33,7 @@ from statebook.protocol.models import Completion, Fault, Metered, TextDelta, Usa
 from statebook.protocol.tools import ArtifactData
 
 from .environment import Environment, Paused
-from .limits import Room, free, reached, room, seconds_left, used_up, warnings
+from .limits import UNSEEN, Room, free, reached, room, seconds_left, used_up, warnings
 from .recorded import Repeat
 
 _PULSE = 0.1
@@ -169,7 +169,7 @@ def _room(run: Run, env: Environment, window: Window, *, answers: int) -> Room:
     if isinstance(found, RunPaused):
         raise Paused(found.reason, found.detail)
     told = warnings(run, ceilings, env.price, env.model.name)
-    run.notes += [line for line in told if line not in run.notes]
+    run.notes = [*(note for note in run.notes if not note.startswith(UNSEEN)), *told]
     return found
 
 

@@ -24,6 +24,9 @@ _SHORTEST = 16
 
 _MILLION = 1_000_000
 
+UNSEEN = "The budget does not see "
+"""How the lines begin that `warnings` gives."""
+
 Price = Callable[[Usage], float | None]
 """US dollars of tokens by the model's public prices; None where they are not known."""
 
@@ -134,9 +137,9 @@ def warnings(run: Run, ceilings: Sequence[Ceiling], price: Price, model: str) ->
     if not scopes:
         return []
     if price(Usage(_MILLION, 0, _MILLION)) is None:
-        return [f"What {model} costs is not known: the token limit holds, the budget can't."]
+        return [f"{UNSEEN}what {model} costs, as its price is not known; the token limit holds."]
     return [
-        f"What {count} call{'s' * (count != 1)} of {ceiling.scope} cost is not known; the budget does not count it."
+        f"{UNSEEN}{count} call{'s' * (count != 1)} of {ceiling.scope} whose cost is not known."
         for ceiling in scopes
         if (count := ceiling.cost.unknown)
     ]

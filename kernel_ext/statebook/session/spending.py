@@ -1,7 +1,8 @@
 """What a session and its notebook may spend in all, and have spent, on every branch: a rewind pays nothing back.
 
-A notebook may have several sessions (`%agent new`): the stores beside it that name it as theirs. A store that another
-kernel holds can't be read meanwhile; what was last known of it counts, and where nothing is, that is said.
+A notebook may have several sessions (`%agent new`): the stores in the folder that name it as theirs and have no
+notebook of their own name beside them. A store that another kernel holds can't be read meanwhile; what was last known
+of it counts, and where nothing is, that is said.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from statebook.store.journal import Place
 from statebook.store.store import Store
 
 Scope = Literal["session", "notebook"]
+_SCOPES: tuple[Scope, ...] = ("session", "notebook")
 _KINDS = (LimitsSet.kind,)
 
 
@@ -51,7 +53,7 @@ class Spending:
         self._set: dict[Scope, tuple[str, Limits]] = {}
         self._known: dict[Path, tuple[tuple[int, ...], Reading]] = {}
         self.unread: tuple[str, ...] = ()
-        """Names of stores in the folder that can't be read, as another kernel holds them, and of which nothing is known."""
+        """Names of stores that can't be read, as another kernel holds them, and of which nothing is known."""
 
     def set(self, scope: Scope, limits: Limits) -> None:
         """Limit what all runs may spend from now on; `Limits()` takes the limit away."""
@@ -59,24 +61,24 @@ class Spending:
 
     def limits(self, scope: Scope) -> Limits:
         """What holds in this session; for the notebook, what was set last in any of its sessions."""
-        return self._ceiling(scope).limits
+        found = [self._own(scope)]
+        if scope == "notebook":
+            found += [(other.since, other.limits) for other in self._others()]
+        return max(found, key=lambda each: each[0])[1]
 
     def ceilings(self) -> Sequence[Ceiling]:
         """The scopes that have a limit, with what they have spent by now."""
-        return [found for found in self.scopes() if found.limits != Limits()]
+        limits = [(scope, self.limits(scope)) for scope in _SCOPES]
+        return [self._ceiling(scope, each) for scope, each in limits if each != Limits()]
 
     def scopes(self) -> Sequence[Ceiling]:
         """The session and the notebook, each with its limits and what it has spent by now."""
-        return [self._ceiling("session"), self._ceiling("notebook")]
+        return [self._ceiling(scope, self.limits(scope)) for scope in _SCOPES]
 
-    def _ceiling(self, scope: Scope) -> Ceiling:
-        since, limits = self._own(scope)
+    def _ceiling(self, scope: Scope, limits: Limits) -> Ceiling:
         tokens, cost = self._store.spent()
-        if scope == "notebook":
-            for other in self._others():
-                tokens, cost = tokens + other.tokens, cost + other.cost
-                if other.since > since:
-                    since, limits = other.since, other.limits
+        for other in self._others() if scope == "notebook" else ():
+            tokens, cost = tokens + other.tokens, cost + other.cost
         return Ceiling(f"this {scope}", limits, tokens, cost, f"%agent limits {scope}")
 
     def _own(self, scope: Scope) -> tuple[str, Limits]:
@@ -92,7 +94,7 @@ class Spending:
         """The notebook's other sessions, as far as they can be read."""
         found, unread = [], []
         for path in sorted(self._store.path.parent.glob("*.statebook.duckdb")):
-            if path.name == self._store.path.name:
+            if path.name == self._store.path.name or self._is_anothers(path):
                 continue
             reading = self._read(path)
             if reading is None:
@@ -101,6 +103,11 @@ class Spending:
                 found.append(reading)
         self.unread = tuple(unread)
         return found
+
+    def _is_anothers(self, path: Path) -> bool:
+        """Whether a notebook of the store's own name lies beside it. To open each of them would take too long."""
+        notebook = path.with_name(path.name.replace(".statebook.duckdb", ".ipynb"))
+        return str(notebook) != self._notebook and notebook.exists()
 
     def _read(self, path: Path) -> Reading | None:
         """A store of the folder; None when it is held elsewhere and was never read, or is none of ours."""

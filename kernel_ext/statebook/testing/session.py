@@ -40,7 +40,7 @@ class TemporarySession:
     ``model`` is a model object or a name (``offline:``). ``folder`` is used and left as it is; None makes one and
     removes it. ``sources`` are paths to cite, relative to the folder. ``tools`` are the user's own. ``variables`` are
     what ``sql`` can query; ``runner`` runs code for the ``python`` tool (None: there is no such tool). ``limits`` of
-    the session (steps, tokens, seconds) hold where a call sets none.
+    the session (steps, tokens, seconds, dollars) hold where a call sets none.
 
     ``answers`` is what a person would say, in order, to the questions a run asks (approvals, calls in doubt); without
     any, nobody is there and a run pauses. A question that was not expected, and an answer that nobody asked for,
@@ -72,7 +72,11 @@ class TemporarySession:
         self._exit = ExitStack()
         self.folder = Path(folder) if folder is not None else Path(self._temporary())
         self._settings = Settings(
-            sources=tuple(sources), max_steps=limits.steps, max_tokens=limits.tokens, timeout=limits.seconds
+            sources=tuple(sources),
+            max_steps=limits.steps,
+            max_tokens=limits.tokens,
+            timeout=limits.seconds,
+            budget=limits.dollars,
         )
         self._surfaces = Surfaces(runner, lambda: variables or {}, lambda: self.tools)
         self.notebook = self.folder / notebook
