@@ -107,6 +107,17 @@ def test_tool_results_go_on_from_the_call(server, wire, tmp_path):
     assert [item["type"] for item in server.bodies[1]["input"]] == ["function_call_output"]
 
 
+def test_a_long_answer_that_was_forgotten_shows_though_more_was_sent_than_before(server, wire, tmp_path):
+    said = answer(wire, LONG, 40, usage={"input_tokens": 40, "output_tokens": 540})
+    server.replies = [said, answer(wire, WRONG, 45, "r2"), answer(wire, "Now.", 600, "r3")]
+    marks: dict[str, str] = {}
+    runs, shown, _ = talk(server, tmp_path, marks, ("Tell.", "And what was it that they were about?"))
+    assert runs[-1].answer == "Now."
+    assert not any(WRONG in each for each in shown)
+    assert [short(body) for body in server.bodies] == [(None, True, 1), ("r1", True, 1), (None, False, 3)]
+    assert json.loads(marks[server.url]) == {"state": "no"}
+
+
 LIES = {
     "ignores the id": {},
     "echoes the id": {"previous_response_id": "r1"},

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from statebook.protocol.journal.runs import ModelRecord, Run
+from statebook.protocol.messages import Reasoning
 from statebook.protocol.models import Anchor, ModelRequest
 
+from .tokens import estimate_message
 from .window import request_digest
 
 _TRIED = 3
@@ -26,8 +28,21 @@ def anchor_of(request: ModelRequest, runs: Iterable[Run], model: str) -> Anchor 
         place = max((n for n, message in enumerate(request.messages) if message == record.message), default=0)
         before = replace(request, messages=request.messages[:place], temperature=run.started.temperature)
         if place and request_digest(before) == record.digest:
-            return Anchor(record.response_id, place + 1, record.usage.input)
+            return Anchor(record.response_id, place + 1, _least(record))
     return None
+
+
+def _least(record: ModelRecord) -> int:
+    """What a server that goes on from this answer counts at least: what it had counted, and half of what it said.
+
+    The whole request is no measure: a long answer to a short prompt is forgotten unseen when the next prompt is longer.
+    Half, as an answer may count for less when it is read back; without reasoning, which servers leave out of it.
+    """
+    sent = record.usage.input
+    if record.message is None or not sent:
+        return sent
+    said = replace(record.message, parts=tuple(p for p in record.message.parts if not isinstance(p, Reasoning)))
+    return sent + min(record.usage.output - record.usage.reasoning, estimate_message(said)) // 2
 
 
 def _kept(record: ModelRecord, model: str) -> bool:

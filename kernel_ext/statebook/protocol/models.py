@@ -110,7 +110,8 @@ class Anchor:
     """A response that a server may still hold: what it covers need not be sent again.
 
     ``response_id`` is the provider's id of it, ``covers`` the number of leading messages of the request that the
-    server knows by it (its own answer included), ``input_tokens`` what the server counted as sent for it.
+    server knows by it (its own answer included). A server that really goes on from it counts more than
+    ``input_tokens``.
     """
 
     response_id: str

@@ -2,7 +2,7 @@
 
 Servers lie: some ignore ``previous_response_id`` without a word and answer a request whose beginning they never saw,
 some echo the id. The proof is in what they count: an answer to the whole conversation has more input tokens than the
-response that it goes on from.
+response that it goes on from, by what that response said.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def may_stand(request: ModelRequest) -> bool:
 
 
 def went_on(usage: Usage, anchor: Anchor) -> bool:
-    """Whether the server counted more than it had for the response that the answer goes on from."""
+    """Whether the server counted what came before: more than the anchor's own count."""
     return usage.input > anchor.input_tokens
 
 
