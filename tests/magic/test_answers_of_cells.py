@@ -79,7 +79,7 @@ def shape(schema, kind=None):
         ("Node", "pydantic model", "value", '{"value": {"name": "a", "inside": [{"name": "b"}]}}', NODES),
         ("ROWS", "JSON schema", "value", '{"value": [{"q": 1}]}', [{"q": 1}]),
         ("typing.Literal['yes', 'no']", "value", "value", '{"value": "no"}', "no"),
-        ("dict[str, int]", "value", "", '{"a": 1}', {"a": 1}),
+        ("dict[str, int]", "dict", "", '{"a": 1}', {"a": 1}),
     ],
 )  # fmt: skip
 def test_each_kind_of_schema_gives_its_value(schema, becomes, inside, text, value):

@@ -223,7 +223,7 @@ def _becomes(found: object, schema: Mapping[str, Any]) -> str:
         return "dataclass"
     if hasattr(found, "model_json_schema"):
         return "pydantic model"
-    return "list" if schema.get("type") == "array" else "value"
+    return {"array": "list", "object": "dict"}.get(str(schema.get("type")), "value")
 
 
 def _readable(found: object) -> Any:
