@@ -159,7 +159,7 @@ STREAMS = {
     "a rate": ([HEL, _RATE], "end", "slow", "rate_limited", True),
     "an error without a type": ([{"error": {"message": "no memory", "code": "internal_error"}}], "end", "no memory",
                                 "server_fault", True),
-    "an error in words": ([HEL, {"error": "boom"}], "end", "error occurred|boom", "refused_request", False),
+    "an error in words": ([HEL, {"error": "boom"}], "end", "boom", "refused_request", False),
     "an error with a status": ([HEL, {"error": {"message": "boom", "code": 502}}], "end", "boom", "server_fault", True),
     "overload": ([_failed("overloaded_error", "busy")], "end", "busy", "overloaded", True),
     "too long": ([_failed("context_length_exceeded", "8 tokens")], "end", "longer than the model's", "overflow", False),

@@ -104,10 +104,11 @@ class OpenAIModel:
         attempt, put = trial.attempt, trial.attempt.request(request)
         api = dialect(attempt, f"{self._where.name} {self._model}", official=self._where.base_url == OFFICIAL)
         trial.optional = api.optional
-        trial.body = _encodable(api.body(self._model, put, without=attempt.without))
+        trial.body, fingerprint = _encodable(api.body(self._model, put, without=attempt.without))
+        key = f"{request.idempotency_key}:{fingerprint}" if request.idempotency_key else ""
         held: list[ModelEvent] | None = [] if attempt.anchored and not self._learned.proved else None
         grown = api.accumulator()
-        async with aclosing(self._deltas(api, trial.body, request.idempotency_key, grown)) as deltas:
+        async with aclosing(self._deltas(api, trial.body, key, grown)) as deltas:
             async for delta in deltas:
                 if held is not None and not isinstance(delta, Metered):
                     held.append(delta)
@@ -143,8 +144,7 @@ class OpenAIModel:
         secret = self._where.usable_key(self._service.key_hint, optional=self._service.key_optional)
         openai = await asyncio.to_thread(importlib.import_module, "openai")  # half a second, off the loop, once
         client = self._client_for(openai, secret)
-        # a key stands for the very bytes it was first sent with: another body under it would be refused
-        headers = {"Idempotency-Key": f"{key}:{digest(json.dumps(body))[:16]}"} if key else {}
+        headers = {"Idempotency-Key": key} if key else {}
         answer: AsyncStream[object] = await client.post(
             route,
             cast_to=object,
@@ -190,11 +190,16 @@ def warm() -> threading.Thread:
     return thread
 
 
-def _encodable(body: dict[str, Any]) -> dict[str, Any]:
-    """``body`` with ``?`` for lone surrogates, which a prompt may hold and UTF-8 can't."""
+def _encodable(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """``body`` with ``?`` for lone surrogates, which a prompt may hold and UTF-8 can't; and its fingerprint.
+
+    The fingerprint goes into the idempotency key, which stands for the very bytes it was first sent with: a server
+    that keeps keys refuses another body under one.
+    """
+    text = json.dumps(body, ensure_ascii=False)
     try:
-        json.dumps(body, ensure_ascii=False).encode()
+        data = text.encode()
     except UnicodeEncodeError:
-        clean: dict[str, Any] = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
-        return clean
-    return body
+        data = text.encode("utf-8", "replace")
+        body = json.loads(data)
+    return body, digest(data)[:16]

@@ -87,7 +87,7 @@ def from_exception(
     if isinstance(error, openai.APIConnectionError):
         return _connection(error, where, local=local)
     if isinstance(error, openai.APIError):
-        return from_event({"error": error.body if isinstance(error.body, dict) else {"message": error.message}})
+        return from_event({"error": error.body or error.message})
     if isinstance(error, openai.OpenAIError):  # the SDK found no credentials
         return ModelError(f"{where} can't be asked: {_short(str(error))}.", key_check, fault="no_key")
     what = f"{type(error).__name__}: {_short(str(error))}"
