@@ -114,7 +114,7 @@ def test_a_long_answer_that_was_forgotten_shows_though_more_was_sent_than_before
     runs, shown, _ = talk(server, tmp_path, marks, ("Tell.", "And what was it that they were about?"))
     assert runs[-1].answer == "Now."
     assert not any(WRONG in each for each in shown)
-    assert [short(body) for body in server.bodies] == [(None, True, 1), ("r1", True, 1), (None, False, 3)]
+    assert [short(body) for body in server.bodies] == [(None, True, 1), ("r1", True, 1), (None, True, 3)]
     assert json.loads(marks[server.url]) == {"state": "no"}
 
 
