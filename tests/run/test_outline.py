@@ -172,3 +172,11 @@ def test_a_correction_is_bounded(session_of, go, counted, factor):
     session = session_of(say("ok", usage=Usage(input=counted, output=1)))
     go(session.ask("Question"))
     assert session.session.preview(AgentCall("Next?")).calibration.factor == factor
+
+
+def test_verify_finds_a_file_of_a_prompt_that_is_gone(session_of, go):
+    session = session_of(say("One."))
+    go(session.ask("Look", **picture(1)))
+    assert session.store.verify().whole
+    session.store.database.write("DELETE FROM artifact WHERE name = ''")
+    assert any("which is missing" in line for line in session.store.verify().damage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 
 from statebook.protocol.journal.runs import Run
@@ -17,6 +18,8 @@ _PER_MESSAGE = 4
 _LOWEST, _HIGHEST = 0.5, 2.0
 _CALLS = 12
 """Newest calls that an estimate is calibrated on."""
+_REMEMBERED = 20_000
+"""Characters of the longest text whose count is kept."""
 _SMALLEST = 50
 """Tokens below which a call says little about the ratio."""
 
@@ -48,7 +51,13 @@ def calibrate(runs: Iterable[Run], model: str) -> Calibration:
 
 def estimate(text: str) -> int:
     """Tokens of a text: word pieces of up to six letters, numbers by three digits, signs one by one."""
-    return sum(1 for _ in _PIECE.finditer(text))
+    return _counted(text) if len(text) <= _REMEMBERED else len(_PIECE.findall(text))
+
+
+@lru_cache(maxsize=4_096)
+def _counted(text: str) -> int:
+    """Each request is made of the same messages as the one before, and more."""
+    return len(_PIECE.findall(text))
 
 
 def estimate_message(message: Message, files: Files | None = None) -> int:

@@ -94,13 +94,17 @@ def _check_branches(database: Database) -> list[str]:
 def _missing(database: Database) -> list[str]:
     known = {key for (key,) in database.rows("SELECT digest FROM artifact")}
     damage = []
-    for seq, body in database.rows("SELECT seq, body FROM journal WHERE kind IN ('model_requested', 'tool_finished')"):
+    kinds = "('model_requested', 'tool_finished', 'run_started')"
+    for seq, body in database.rows(f"SELECT seq, body FROM journal WHERE kind IN {kinds}"):
         try:
             data = json.loads(body)
         except ValueError:
             continue
         wanted = [data.get("system"), data.get("tools"), *data.get("result", {}).get("artifacts", ())]
-        damage += [
-            f"Entry {seq} names artifact {key[:12]}, which is missing." for key in wanted if key and key not in known
+        wanted += [(attachment.get("file") or {}).get("digest") for attachment in data.get("attachments", ())]
+        damage += [  # a run's own "tools" are names
+            f"Entry {seq} names artifact {key[:12]}, which is missing."
+            for key in wanted
+            if isinstance(key, str) and key and key not in known
         ]
     return damage
