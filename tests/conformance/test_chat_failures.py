@@ -205,6 +205,31 @@ def test_nothing_is_waited_for_after_the_counts(counted, server, wire):
     assert server.gone.wait(5)
 
 
+REFUSALS = {
+    "by its path": "'messages.1' : for 'role:assistant' the property 'reasoning' is unsupported",
+    "by its name": "Unrecognized request argument supplied: reasoning",
+}
+
+
+@pytest.mark.parametrize("told", REFUSALS)
+def test_reasoning_that_a_server_sends_and_does_not_take_back_stays_home(told, server, wire):
+    thinking = [chunk({"reasoning": "Hm."}), chunk({"content": "Yes."}, "stop")]
+    refused = wire.error(400, REFUSALS[told], "invalid_request_error")
+    server.replies = [wire.chat(*thinking), refused, wire.chat(*thinking), wire.chat(*thinking)]
+
+    async def run() -> None:
+        model = model_of(server)
+        messages = [user("q")]
+        for _ in range(3):
+            done = [event async for event in model.stream(ModelRequest("", tuple(messages)))][-1]
+            assert isinstance(done, Completion)
+            messages.append(done.message)
+
+    asyncio.run(run())
+    echoed = [["reasoning" in each for each in body["messages"][1:]] for body in server.bodies]
+    assert echoed == [[], [True], [False], [False, False]]
+
+
 def _json(value: object) -> bytes:
     import json
 

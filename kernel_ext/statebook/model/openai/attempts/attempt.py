@@ -9,7 +9,7 @@ from statebook.model.openai.errors import Told
 from statebook.protocol.messages import Message, Reasoning
 from statebook.protocol.models import ModelRequest
 
-from .signs import id_refused, reasoning_lost, refused_option, route_missing, wants_other_api
+from .signs import echo_refused, id_refused, reasoning_lost, refused_option, route_missing, wants_other_api
 
 Api = Literal["responses", "chat"]
 Returned = Literal["whole", "bare", "none"]
@@ -39,14 +39,25 @@ class Attempt:
         missing = route_missing(told)
         if option == "store" and self.keep:
             return replace(self, keep=False, anchored=False)
-        if reasoning_lost(told) and self.reasoning != "none" and _has_reasoning(body):
-            return replace(self, reasoning="bare" if self.reasoning == "whole" else "none")
+        less = self._less_reasoning(told, body)
+        if less is not None:
+            return replace(self, reasoning=less)
         if option:
             return replace(self, without=self.without | {option})
         if self.anchored and id_refused(told):  # before the route: "response not found" is a 404 too
             return replace(self, anchored=False)
         if not self.pinned and (missing or wants_other_api(told)):
             return Attempt("chat" if self.api == "responses" else "responses", pinned=True, off_route=missing)
+        return None
+
+    def _less_reasoning(self, told: Told, body: dict[str, Any]) -> Returned | None:
+        """How reasoning is to go back instead; None where the refusal is not about it, or nothing is left of it."""
+        if self.reasoning == "none":
+            return None
+        if echo_refused(told, body):
+            return "none"
+        if reasoning_lost(told) and _has_reasoning(body):
+            return "bare" if self.reasoning == "whole" else "none"
         return None
 
     def request(self, request: ModelRequest) -> ModelRequest:

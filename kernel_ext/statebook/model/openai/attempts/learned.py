@@ -52,7 +52,9 @@ class Learned:
 
         ``id_unknown`` says that the server only did not know this one id (any more).
         """
-        returned = "bare" if last.reasoning == "none" else last.reasoning  # newer items may well be taken
+        returned = last.reasoning
+        if returned == "none" and last.api == "responses":  # newer items may well be taken
+            returned = "bare"
         self._settled = replace(last, reasoning=returned, off_route=False)
         mark = self.mark
         speaks: Speaks = mark.speaks

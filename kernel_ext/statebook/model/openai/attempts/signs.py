@@ -69,6 +69,14 @@ def reasoning_lost(told: Told) -> bool:
     return told.status in _REFUSING and bool(_REASONING.search(told.words)) and bool(_LOST.search(told.words))
 
 
+def echo_refused(told: Told, body: dict[str, Any]) -> bool:
+    """Whether a chat server names reasoning among the messages, which it has sent itself, as what it can't take."""
+    if told.status not in _REFUSING:
+        return False
+    named = set(re.findall(r"reasoning(?:_content|_details)?", f"{told.param} {told.words}"))
+    return any(named & message.keys() for message in body.get("messages") or ())
+
+
 def id_refused(told: Told) -> bool:
     """Whether a request that carried a response's id may have been refused for it."""
     return told.status in _STATELESS and not told.overflow
