@@ -223,6 +223,15 @@ def test_context_tells_parts_tokens_and_what_a_provider_may_have(shell, use):
     assert re.search(r"begins like the last request for about [\d,]+ tokens \(\d+ %", told)
 
 
+def test_a_prompt_may_end_in_a_question_mark(shell, use):
+    use()
+    sheet = shell.run_cell("%agent context Which boat sank?").result
+    assert sheet.account.rows[-1].text == "Which boat sank?"
+    help_asked = shell.run_cell("%agent?")
+    assert help_asked.success
+    assert help_asked.result is None
+
+
 def test_context_of_another_model_has_nothing_to_compare_with(shell, use):
     use(say("One."))
     shell.run_cell("%%agent\nFirst")

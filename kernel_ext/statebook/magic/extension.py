@@ -11,6 +11,7 @@ from .magics import Magics
 
 _CELL = re.compile(r"^get_ipython\(\)\.run_cell_magic\('(agent|statebook)', ")
 _WORK = re.compile(r"^get_ipython\(\)\.run_line_magic\('(agent|statebook)', (?='(?:resume|compact)\b)")
+_QUESTION = re.compile(r"^%(agent|statebook)[ \t]+(\w+[ \t]+\S.*\?)[ \t]*$")
 _NAMES = ("agent", "statebook")
 
 
@@ -30,6 +31,7 @@ class Loaded:
         self.magics.install(names=[name for name in _NAMES if not (name == "agent" and owner)])
         shell.events.register("pre_run_cell", self._enter)
         shell.events.register("post_run_cell", self._leave)
+        shell.input_transformers_cleanup.append(self._keep_question)
         shell.input_transformers_post.append(self._await)
         atexit.register(self.magics.close)
         if owner:
@@ -42,6 +44,7 @@ class Loaded:
         shell = self.shell
         shell.events.unregister("pre_run_cell", self._enter)
         shell.events.unregister("post_run_cell", self._leave)
+        shell.input_transformers_cleanup.remove(self._keep_question)
         shell.input_transformers_post.remove(self._await)
         atexit.unregister(self.magics.close)
         self.magics.remove()
@@ -52,6 +55,16 @@ class Loaded:
 
     def _leave(self, _result: Any) -> None:
         self._inside.cell = False
+
+    def _keep_question(self, lines: list[str]) -> list[str]:
+        """``%agent context What now?`` is a question to the agent, where IPython would look for help on ``now``.
+
+        Only the first line of a cell: further down it might stand inside a text.
+        """
+        match = _QUESTION.match(lines[0]) if lines else None
+        if match is None or not self.magics.owns(match[1], "line"):
+            return lines
+        return [f"get_ipython().run_line_magic({match[1]!r}, {match[2]!r})\n", *lines[1:]]
 
     def _await(self, lines: list[str]) -> list[str]:
         """``%%agent`` at the top of a cell becomes ``await ...``.
