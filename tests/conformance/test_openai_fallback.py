@@ -12,7 +12,7 @@ from statebook.model.openai.marks import Mark, read_mark, write_mark
 from statebook.model.openai.service import Service
 from statebook.model.openai.settings import Endpoint
 from statebook.protocol.calls import AnswerForm
-from statebook.protocol.messages import Message, Reasoning, Text, user
+from statebook.protocol.messages import File, Message, Reasoning, Text, assistant, user
 from statebook.protocol.models import ModelRequest
 from statebook.protocol.tools import ToolSpec
 
@@ -241,3 +241,27 @@ def test_a_mark_is_written_once():
     for _ in range(2):
         write_mark(marks, "here", Mark("responses", "yes"))
     assert marks == {"here": '{"speaks":"responses","state":"yes"}'}
+
+
+def pictured(*, now: bool = False) -> ModelRequest:
+    picture = Message("user", (Text("Look."), File("d1", "image/png", "plot.png")))
+    messages = (picture,) if now else (picture, assistant("A plot."), user("And now?"))
+    return ModelRequest("", messages, files={"d1": b"PNG"})
+
+
+BLIND = "image input is not supported by this model"
+
+
+def test_a_model_that_takes_no_pictures_is_told_of_the_older_ones(server, wire):
+    server.replies = [wire.error(500, BLIND), wire.stream(OK, DONE)]
+    assert asks(server, pictured(), pictured()) == ["ok", "ok"]
+    kinds = [[block["type"] for block in body["input"][0]["content"]] for body in server.bodies]
+    assert kinds == [["input_text", "input_image"], ["input_text", "input_text"], ["input_text", "input_text"]]
+    assert "plot.png" in server.bodies[1]["input"][0]["content"][1]["text"]
+
+
+def test_a_picture_that_is_handed_over_now_is_not_left_out_unsaid(server, wire):
+    server.replies = [wire.error(400, BLIND)]
+    with pytest.raises(ModelError, match="image input is not supported"):
+        asks(server, pictured(now=True))
+    assert len(server.bodies) == 1

@@ -263,3 +263,36 @@ def test_two_requests_of_a_session_share_their_beginning_byte_by_byte(server, wi
         assert before.endswith(b"]}")
         assert after.startswith(before[:-2])
     assert len({json.dumps(body["prompt_cache_key"]) for body in server.bodies}) == 1
+
+
+def test_a_server_that_tells_how_little_fits_is_sent_no_more(server, wire, tmp_path):
+    long = "Whales are large. " * 400
+    body = {"message": "too long", "type": "exceed_context_size_error", "n_prompt_tokens": 9000, "n_ctx": 2600}
+    refused = wire.Reply([json.dumps({"error": body}).encode()], 400, "application/json")
+    server.replies = [says(wire, "One."), says(wire, "Two."), refused, says(wire, "Three.")]
+    with session_of(server, tmp_path) as session:
+        runs = asyncio.run(both(session, f"{long} 1", f"{long} 2", "And?"))
+        assert session.session.model().context_tokens == 2600
+    assert runs[2].answer == "Three."
+    assert [model.fault for model in runs[2].models] == ["overflow", ""]
+    assert len(server.raw[3]) < len(server.raw[2]) / 2
+
+
+def test_a_prompt_too_long_for_what_the_server_tells_fails_in_the_end(server, wire, tmp_path):
+    text = "This model's maximum context length is 2,600 tokens. However, you requested 9000 tokens."
+    server.replies = [wire.error(400, text, "context_length_exceeded"), wire.error(400, text), says(wire, "Then.")]
+    with session_of(server, tmp_path) as session:
+        with pytest.raises(RunFailed, match="longer than the model's context"):
+            asyncio.run(session.ask("Whales are large. " * 900))
+        assert [event.retryable for event in failed(session)] == [True, False]
+        assert asyncio.run(session.ask("Short?", fresh=True)).answer == "Then."
+
+
+def test_a_prompt_that_a_filter_stopped_does_not_stop_the_next(server, wire, tmp_path):
+    server.replies = [wire.error(400, "flagged", "content_filter"), says(wire, "Then.")]
+    with session_of(server, tmp_path) as session:
+        with pytest.raises(RunFailed, match="content filter"):
+            asyncio.run(session.ask("Something vile"))
+        assert asyncio.run(session.ask("Something nice")).answer == "Then."
+    assert "vile" not in server.raw[1].decode()
+    assert "content filter" in server.bodies[1]["input"][0]["content"][0]["text"]

@@ -14,6 +14,8 @@ from .form import form_text, repair_text
 
 _INTERRUPTED = "[The answer was stopped here.]"
 
+_FILTERED = "[This prompt is left out: the provider's content filter stopped it, and would stop all that follows it.]"
+
 
 def messages_of(run: Run, *, current: bool = False) -> list[Message]:
     """A run's messages: the prompt with what came with it, then each model answer and its tool results.
@@ -22,6 +24,8 @@ def messages_of(run: Run, *, current: bool = False) -> list[Message]:
     left out; of an earlier run the partial text is part of the conversation.
     """
     started = run.started
+    if not current and run.models and run.models[-1].fault == "filtered":
+        return [user(_FILTERED), *_ending(run)]
     text = prompt_text(started.prompt, started.attachments, started.recalled)
     if form := form_text(started.answer):
         text = f"{text}\n\n{form}"

@@ -83,8 +83,8 @@ class OpenAIModel:
                     async for event in made:
                         yield event
             except Exception as error:
-                failure = self._told(error)
-                following = trial.next(failure)
+                failure = self._heed(self._told(error))
+                following = trial.next(failure, request)
                 if following is None:
                     raise failure from error
                 for counted in trial.thrown_away():
@@ -176,6 +176,13 @@ class OpenAIModel:
         return errors.from_exception(
             error, self._where.name, self._model, key_check=self._service.key_check, local=self._where.loopback
         )
+
+    def _heed(self, failure: ModelError) -> ModelError:
+        """A server that tells how little its model takes is sent no more than that, and may be asked again at once."""
+        if isinstance(failure, errors.Reported) and 0 < failure.told.room < self.context_tokens:
+            self.context_tokens = failure.told.room
+            failure.retryable, failure.wait = True, 0.0
+        return failure
 
 
 def warm() -> threading.Thread:

@@ -20,6 +20,7 @@ _OVERFLOW = re.compile(
     r"|(prompt|input|request) is too long|exceeds? the (available |model'?s? )?context",
     re.IGNORECASE,
 )
+_ROOM = re.compile(r"(?:maximum )?context (?:length|window|size)(?: is| of|:)? (\d[\d,]{2,})", re.IGNORECASE)
 _FILTERED = re.compile(
     r"content_?(filter|policy)|policy_violation|bio_policy|responsible_?ai|invalid_prompt", re.IGNORECASE
 )
@@ -55,6 +56,15 @@ class Told:
     def overflow(self) -> bool:
         """Whether the request was longer than the model's context."""
         return bool(_OVERFLOW.search(self.words))
+
+    @property
+    def room(self) -> int:
+        """How many tokens the model's context holds, where an overflow tells; else 0."""
+        told = self.detail.get("n_ctx")
+        if isinstance(told, int):
+            return told
+        said = _ROOM.search(self.text) if self.overflow else None
+        return int(said[1].replace(",", "")) if said else 0
 
     @property
     def no_model(self) -> bool:

@@ -21,6 +21,7 @@ _LOST = re.compile(
     r"|without its required",
     re.IGNORECASE,
 )
+_FILE = re.compile(r"image|vision|multi-?modal|input_file|file_data|\bpdf\b|\bfiles?\b", re.IGNORECASE)
 _OPTION_WORDS = {
     "include": r"\binclude\b|encrypted",
     "reasoning": r"\breasoning\b",
@@ -75,6 +76,11 @@ def echo_refused(told: Told, body: dict[str, Any]) -> bool:
         return False
     named = set(re.findall(r"reasoning(?:_content|_details)?", f"{told.param} {told.words}"))
     return any(named & message.keys() for message in body.get("messages") or ())
+
+
+def files_refused(told: Told) -> bool:
+    """Whether it is a picture or another file that the model does not take."""
+    return told.status in _REFUSING and bool(_FILE.search(f"{told.param} {told.words}"))
 
 
 def id_refused(told: Told) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from statebook.errors import ModelError
 from statebook.model.openai.errors import Reported
-from statebook.protocol.models import Metered, ModelEvent, ReasoningDelta, TextDelta
+from statebook.protocol.models import Metered, ModelEvent, ModelRequest, ReasoningDelta, TextDelta
 
 from .attempt import Attempt
 from .signs import id_unknown
@@ -48,15 +48,18 @@ class Trial:
         if self.counted is not None:
             yield replace(self.counted, discarded=True)
 
-    def next(self, failure: ModelError) -> Trial | None:
-        """The trial to make after this failure; None where it must be told. What was shown is not taken back here."""
+    def next(self, failure: ModelError, request: ModelRequest) -> Trial | None:
+        """The trial to make after this failure of ``request``; None where it must be told.
+
+        What was shown is not taken back here.
+        """
         if self.shown:
             return None
         if isinstance(failure, Forgotten):
             return Trial(replace(self.attempt, anchored=False))
         if not isinstance(failure, Reported):
             return None
-        following = self.attempt.after(failure.told, self.body, self.optional)
+        following = self.attempt.after(failure.told, request, self.body, self.optional)
         if following is None:
             return None
         return Trial(following, self.id_unknown or (self.attempt.anchored and id_unknown(failure.told)))
