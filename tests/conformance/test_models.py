@@ -8,13 +8,14 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from statebook.errors import ModelError
 from statebook.model.base import Model, ModelSetup
 from statebook.model.openai.presets.known import PRESETS
-from statebook.model.registry import provider_names, resolve
+from statebook.model.registry import GROUP, provider_names, resolve
 from statebook.protocol.messages import Message, Text, ToolCall, ToolResult, user
 from statebook.protocol.models import ModelEvent, ModelRequest, TextDelta
 from statebook.protocol.tools import ToolSpec
@@ -142,9 +143,9 @@ def case(request, server, wire) -> Iterator[Case]:
         yield made
 
 
-def test_every_installed_provider_is_in_this_suite():
-    installed = {name for name in provider_names() if not name.startswith("parrot")}
-    assert installed == {"offline", *(name.partition(" ")[0] for name in SERVED)}
+def test_every_provider_of_ours_is_in_this_suite():
+    ours = {point.name for point in distribution("statebook").entry_points if point.group == GROUP}
+    assert ours == {"offline", *(name.partition(" ")[0] for name in SERVED)}
 
 
 def test_every_promise_is_kept(case):
