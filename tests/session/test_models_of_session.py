@@ -11,7 +11,7 @@ import pytest
 from statebook.config import Settings
 from statebook.errors import RunFailed, StoreReadOnly, UnknownName
 from statebook.session.models import Choice, Marks, Models, base_url_of, chosen
-from statebook.store.database import utc_now
+from statebook.store.file.database import utc_now
 from statebook.store.store import Store
 from statebook.testing import ScriptedModel, TemporarySession, say
 

@@ -16,7 +16,7 @@ from statebook.model.base import Model, ModelSetup
 from statebook.model.discovery import LocalServer, Ports, local_ports, look
 from statebook.model.openai.settings import checked
 from statebook.model.registry import OFFLINE, also_set, default_name, resolve
-from statebook.store.database import utc_now
+from statebook.store.file.database import utc_now
 from statebook.store.store import Store
 
 _PREFIX = "endpoint:"

@@ -27,7 +27,7 @@ from statebook.run.limits import merged
 from statebook.run.loop import answered, drive, resume
 from statebook.run.recorded import Replay
 from statebook.run.seams import Asker, Check, Silent, Sink
-from statebook.store.database import utc_now
+from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
 

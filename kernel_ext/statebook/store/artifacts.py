@@ -17,7 +17,7 @@ from statebook.errors import StoreDamaged, StoreFull, StoreReadOnly
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.tools import ArtifactData
 
-from .database import Database, utc_now
+from .file.database import Database, utc_now
 
 INSIDE = 256 * 1024
 """Bytes up to which an artifact lives in the DuckDB file."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statebook.protocol.documents import Document, DocumentStatus
 from statebook.protocol.passages import Passage
 
-from .database import Database
+from .file.database import Database
 
 _DOCUMENT = "number, path, title, digest, size, mtime_ns, status, error, passages"
 _PASSAGE = "p.document, p.ordinal, d.title, d.path, p.place, p.first, p.last, p.text"

@@ -15,7 +15,7 @@ from statebook.errors import StoreDamaged, UsageError
 from statebook.protocol.journal.codec import decode_event, encode_event
 from statebook.protocol.journal.events import BranchStarted, BranchSwitched, CheckpointMade, Entry, Event
 
-from .database import Database, utc_now
+from .file.database import Database, utc_now
 
 _END = 2**62
 """A position after every entry."""

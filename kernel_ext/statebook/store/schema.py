@@ -8,7 +8,7 @@ from pathlib import Path
 from statebook.errors import StoreDamaged, StoreError, StoreTooNew
 from statebook.ids import new_session_id
 
-from .database import Database
+from .file.database import Database
 from .views import VIEWS
 
 MIGRATIONS: tuple[str, ...] = (

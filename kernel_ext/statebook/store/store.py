@@ -15,8 +15,8 @@ from statebook.protocol.models import Cost
 from statebook.protocol.tools import ArtifactData
 
 from .artifacts import Artifacts
-from .database import PATIENCE, Database
 from .documents import Documents
+from .file.database import PATIENCE, Database
 from .journal import Journal, Place
 from .projection import Projection
 from .schema import prepare

@@ -11,7 +11,7 @@ from statebook.errors import StoreDamaged
 from statebook.protocol.journal.codec import KINDS, decode_event
 
 from .artifacts import Artifacts
-from .database import Database
+from .file.database import Database
 from .journal import chain
 
 _BATCH = 5_000

@@ -189,11 +189,12 @@ def settle(store: Store, notebook: Notebook, *, told: bool = False) -> str:
 
 
 def move(store: Path, target: Path) -> None:
-    """Move a closed store, its log and its objects to another name."""
+    """Move a closed store, its log, a fold that was cut off and its objects to another name."""
     stem, new = store.name.removesuffix(".duckdb"), target.name.removesuffix(".duckdb")
     for name, other in (
         (f"{stem}.objects", f"{new}.objects"),
         (f"{store.name}.wal", f"{target.name}.wal"),
+        (f"{store.name}.fold", f"{target.name}.fold"),
         (store.name, target.name),
     ):
         if store.with_name(name).exists():

@@ -9,23 +9,20 @@ variables. A hostile store can therefore define views, but they can reach nothin
 
 from __future__ import annotations
 
-import re
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from statebook.errors import (
-    SessionLocked,
-    StoreDamaged,
-    StoreError,
-    StoreFull,
-    StoreReadOnly,
-    StoreTooNew,
-)
+from statebook.errors import SessionLocked, StoreDamaged, StoreError
+
+from .birth import begin, unborn
+from .faults import explain
+from .guard import Guard, cut_off, mend
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,7 +35,11 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",  # commits of a few rows: thread hand-over costs more than it gives
     "default_block_size": "16384",  # of a new file: one of a few kilobytes stays small, and a fold writes little
     "storage_compatibility_version": "v1.5.0",  # every DuckDB we stand on reads what any of them wrote
+    "checkpoint_threshold": "1TB",  # never by itself: folds happen in `fold`, under a guard
 }
+
+LONGEST_LOG = 16 * 2**20
+"""Bytes after which the log is folded without being asked; DuckDB's own default."""
 
 PATIENCE = 0.6
 """Seconds to wait for a reader that holds the file for one query."""
@@ -53,6 +54,9 @@ class Database:
         self._patience = patience
         self.lock = threading.RLock()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._guard = Guard(path)
+        self._log = f"{path}.wal"
+        self._busy = False
         self._connect()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
@@ -61,16 +65,34 @@ class Database:
         deadline = time.monotonic() + self._patience
         while True:
             try:
+                if not self.read_only:
+                    self._make_ready()
                 connection = duckdb.connect(str(self.path), read_only=self.read_only, config=_CONFIG)
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
                 connection.execute("SET lock_configuration = true")
-            except duckdb.Error as error:
-                told = explain(error, self.path)
+            except (duckdb.Error, OSError) as error:
+                told = self._unmended(explain(error, self.path))
                 if not isinstance(told, SessionLocked) or time.monotonic() > deadline:
                     raise told from error
                 time.sleep(0.05)
             else:
                 self._connection = connection
                 return connection
+
+    def _make_ready(self) -> None:
+        mend(self.path)
+        if self.path.exists():
+            unborn(self.path).unlink(missing_ok=True)  # its second name, of a process that died between the two
+        else:
+            begin(self.path, _CONFIG)
+
+    def _unmended(self, told: StoreError) -> StoreError:
+        if self.read_only and isinstance(told, StoreDamaged) and cut_off(self.path):
+            return StoreError(
+                f"{self.path.name} was cut off while it was saved, and can't be mended by a reader.",
+                "Open it once in a notebook (`%agent open PATH`): nothing acknowledged is lost.",
+            )
+        return told
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -92,21 +114,28 @@ class Database:
 
     def write(self, statement: str, values: Sequence[Any] = ()) -> None:
         """One statement; on disk when this returns (outside `transaction`)."""
-        with self.lock, self._told():
-            self.connection.execute(statement, list(values))
+        with self.lock:
+            with self._told():
+                self.connection.execute(statement, list(values))
+            self._keep_log_short()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside become one commit, or none of them happens."""
-        with self.lock, self._told():
-            connection = self.connection
-            connection.execute("BEGIN")
-            try:
-                yield
-                connection.execute("COMMIT")
-            except BaseException:
-                self._roll_back(connection)
-                raise
+        with self.lock:
+            with self._told():
+                connection = self.connection
+                connection.execute("BEGIN")
+                self._busy = True
+                try:
+                    yield
+                    connection.execute("COMMIT")
+                except BaseException:
+                    self._roll_back(connection)
+                    raise
+                finally:
+                    self._busy = False
+            self._keep_log_short()
 
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         import duckdb
@@ -118,15 +147,39 @@ class Database:
             return
 
     def fold(self) -> None:
-        """Fold the write-ahead log into the file, so that a copy of the file is a whole one."""
-        self.write("CHECKPOINT")
+        """Fold the write-ahead log into the file, so that a copy of the file is a whole one.
+
+        Under a guard: torn by a crash, it is undone on the next opening, which plays the log again.
+        """
+        with self.lock, self._told():
+            if self.read_only or not self._log_size():
+                return
+            blocks = self.connection.execute("SELECT block_id FROM pragma_metadata_info()").fetchall()
+            try:
+                self._guard.raise_over(block for (block,) in blocks)
+            except OSError as error:
+                raise explain(error, self.path) from error
+            self.connection.execute("CHECKPOINT")
+            self._guard.lower()
+
+    def _log_size(self) -> int:
+        try:
+            return os.stat(self._log).st_size  # noqa: PTH116 - asked after each commit: a Path costs more than the call
+        except OSError:
+            return 0
+
+    def _keep_log_short(self) -> None:
+        if not self._busy and self._log_size() > LONGEST_LOG:
+            with suppress(StoreError):  # it is committed all the same
+                self.fold()
 
     def close(self) -> None:
-        """Fold and close; DuckDB folds the log by itself on a clean close."""
+        """Fold and close."""
         with self.lock:
             if self._connection is not None:
-                connection, self._connection = self._connection, None
-                connection.close()
+                with suppress(StoreError):  # the log keeps what could not be folded
+                    self.fold()
+            self._drop()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -141,73 +194,14 @@ class Database:
             raise told from error
 
     def _drop(self) -> None:
-        """After a fatal error DuckDB refuses everything: let go, so that the next use opens the file anew."""
+        """Let go. After a fatal error DuckDB refuses everything, and the next use opens the file anew."""
         with self.lock:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+            self._guard.close()
 
 
 def utc_now() -> datetime:
     """The time as the file keeps it: UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def explain(error: Exception, path: Path) -> StoreError:
-    """DuckDB's error as ours: what happened to the file, and what to do next."""
-    text = str(error)
-    low = text.lower()
-    if "conflicting lock" in low or "could not set lock" in low or "being used by another process" in low:
-        return _locked(text, path)
-    if any(sign in low for sign in ("no space left", "file too large", "disk quota", "disk full", "out of disk")):
-        return StoreFull(
-            f"The disk is full: {path.name} could not be written.",
-            "Free some space and run the cell again; what was acknowledged is safe.",
-        )
-    if any(sign in low for sign in ("permission denied", "read-only", "operation not permitted", "readonly")):
-        return StoreReadOnly(
-            f"{path.name} can't be written in {path.parent}.",
-            "Make the folder writable, or choose another place: `%agent open PATH`.",
-        )
-    if "newer version" in low or "serialization version" in low or "storage version" in low:
-        return StoreTooNew(
-            f"{path.name} was written by a newer DuckDB.", "Upgrade it: pip install --upgrade duckdb statebook."
-        )
-    if _damage(error, low):
-        return StoreDamaged(
-            f"{path.name} can't be read: {_first_line(text)}",
-            "Move it away and restore a copy, or start anew with `%agent new`; the file is left untouched.",
-        )
-    return StoreError(f"{path.name}: {_first_line(text)}", "Run the cell again; what was acknowledged is on disk.")
-
-
-def _damage(error: Exception, low: str) -> bool:
-    signs = ("not a valid duckdb", "corrupt", "checksum", "deserializ", "could not read", "magic bytes", "truncated")
-    return any(sign in low for sign in signs) or type(error).__name__ in ("SerializationException", "InternalException")
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "unknown error"
-
-
-def _locked(text: str, path: Path) -> SessionLocked:
-    match = re.search(r"PID (\d+)", text)
-    pid = int(match[1]) if match else None
-    return SessionLocked(
-        f"{path.name} is held by {_who(pid)}.",
-        "Shut that kernel down, or open another session here: `%agent new NAME`.",
-        pid=pid,
-    )
-
-
-def _who(pid: int | None) -> str:
-    if pid is None:
-        return "another process"
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(process.create_time()))
-        return f"{process.name()} (process {pid}, running since {started})"
-    except psutil.Error:
-        return f"process {pid}"

@@ -1,0 +1,76 @@
+"""DuckDB's errors told in our words: what happened to the file, and what to do next."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from statebook.errors import (
+    SessionLocked,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+    StoreTooNew,
+)
+
+
+def explain(error: Exception, path: Path) -> StoreError:
+    """DuckDB's error as ours: what happened to the file, and what to do next."""
+    text = str(error)
+    low = text.lower()
+    if "conflicting lock" in low or "could not set lock" in low or "being used by another process" in low:
+        return _locked(text, path)
+    if any(sign in low for sign in ("no space left", "file too large", "disk quota", "disk full", "out of disk")):
+        return StoreFull(
+            f"The disk is full: {path.name} could not be written.",
+            "Free some space and run the cell again; what was acknowledged is safe.",
+        )
+    if any(sign in low for sign in ("permission denied", "read-only", "operation not permitted", "readonly")):
+        return StoreReadOnly(
+            f"{path.name} can't be written in {path.parent}.",
+            "Make the folder writable, or choose another place: `%agent open PATH`.",
+        )
+    if "newer version" in low or "serialization version" in low or "storage version" in low:
+        return StoreTooNew(
+            f"{path.name} was written by a newer DuckDB.", "Upgrade it: pip install --upgrade duckdb statebook."
+        )
+    if _damage(error, low):
+        return StoreDamaged(
+            f"{path.name} can't be read: {_first_line(text)}",
+            "Move it away and restore a copy, or start anew with `%agent new`; the file is left untouched.",
+        )
+    return StoreError(f"{path.name}: {_first_line(text)}", "Run the cell again; what was acknowledged is on disk.")
+
+
+def _damage(error: Exception, low: str) -> bool:
+    signs = ("not a valid duckdb", "corrupt", "checksum", "deserializ", "could not read", "magic bytes", "truncated")
+    return any(sign in low for sign in signs) or type(error).__name__ in ("SerializationException", "InternalException")
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "unknown error"
+
+
+def _locked(text: str, path: Path) -> SessionLocked:
+    match = re.search(r"PID (\d+)", text)
+    pid = int(match[1]) if match else None
+    return SessionLocked(
+        f"{path.name} is held by {_who(pid)}.",
+        "Shut that kernel down, or open another session here: `%agent new NAME`.",
+        pid=pid,
+    )
+
+
+def _who(pid: int | None) -> str:
+    if pid is None:
+        return "another process"
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(process.create_time()))
+        return f"{process.name()} (process {pid}, running since {started})"
+    except psutil.Error:
+        return f"process {pid}"
