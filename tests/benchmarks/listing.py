@@ -21,11 +21,11 @@ def measure(folder: Path, sizes: Sizes) -> list[Figure]:
     commands = Commands(SimpleNamespace(session=lambda: session))
     count = len(store.sql("SELECT * FROM checkpoints"))
     assert count == sizes.long_runs
-    assert len(commands.do_list(Namespace(n=20))) == 20
+    assert len(commands.do(Namespace(command="list", n=20))) == 20
     times = sizes.opens
     listed = median(lambda: store.sql("SELECT * FROM checkpoints"), times)
     newest = median(lambda: store.sql("SELECT * FROM checkpoints ORDER BY checkpoint DESC LIMIT 50"), times)
-    runs = median(lambda: commands.do_list(Namespace(n=20)), times)
+    runs = median(lambda: commands.do(Namespace(command="list", n=20)), times)
     bare = median(lambda: store.sql("SELECT count(*) FROM (SELECT kind, body FROM journal)"), times)
     store.close()
     return [

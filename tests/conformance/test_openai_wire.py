@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from statebook.errors import ModelError
-from statebook.model.openai import OpenAIModel, warm
+from statebook.model.openai import OpenAIModel
 from statebook.model.openai.settings import Endpoint, endpoint
 from statebook.protocol.calls import AnswerForm
 from statebook.protocol.messages import File, Message, Reasoning, Text, ToolCall, ToolResult, user
@@ -218,9 +218,3 @@ def test_without_a_key_only_a_local_server_is_asked():
     with pytest.raises(ModelError, match="OPENAI_API_KEY"):
         endpoint("", {}).usable_key()
     assert "secret" not in repr(endpoint("", {"OPENAI_API_KEY": "secret"}))
-
-
-def test_warming_imports_the_sdk_on_another_thread():
-    thread = warm()
-    thread.join(20)
-    assert not thread.is_alive()

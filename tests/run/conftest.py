@@ -75,7 +75,7 @@ def go():
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr("statebook.run.asking._RETRIES", (0.01, 0.01))
+    monkeypatch.setattr("statebook.run.asking.step.RETRIES", (0.01, 0.01))
 
 
 def kinds(session, run):

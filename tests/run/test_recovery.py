@@ -326,7 +326,7 @@ def test_a_result_that_could_not_be_written_leaves_the_call_in_doubt(session_of,
 
 
 def test_text_that_was_drawn_before_a_death_is_kept_as_partial(session_of, go, monkeypatch):
-    monkeypatch.setattr("statebook.run.asking._PULSE", 0.0)
+    monkeypatch.setattr("statebook.run.asking.draft._PULSE", 0.0)
     session = session_of(check=False)
     shown = []
 

@@ -12,7 +12,7 @@ from statebook.protocol.calls import AnswerForm
 from statebook.protocol.journal.codec import canonical, to_json
 from statebook.protocol.messages import File, Message, Reasoning, Text, ToolCall, ToolResult, user
 from statebook.protocol.models import ModelRequest, Usage
-from statebook.run.recorded import Replay
+from statebook.run.asking.recorded import Replay
 from statebook.testing import ScriptedModel, TemporarySession, call, say
 
 PAID = Usage(1000, 0, 50)

@@ -80,7 +80,7 @@ def session(model, quick_retries) -> Iterator[TemporarySession]:  # noqa: ARG001
 @pytest.fixture
 def quick_retries(monkeypatch) -> None:
     """Without the seconds between tries; a wait that a server asks for stays."""
-    monkeypatch.setattr("statebook.run.asking._RETRIES", (0.01, 0.02))
+    monkeypatch.setattr("statebook.run.asking.step.RETRIES", (0.01, 0.02))
 
 
 def tools() -> list:

@@ -16,8 +16,8 @@ from statebook.store.store import Store
 from statebook.tools.policy import Policy
 from statebook.tools.toolbox import Toolbox
 
+from .asking.recorded import Replay
 from .limits import Ceiling
-from .recorded import Replay
 from .seams import Asker, Check, Sink
 
 

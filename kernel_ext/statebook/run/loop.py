@@ -27,7 +27,7 @@ from statebook.protocol.passages import Passage, marks_in
 
 from .acting import act
 from .answers import problem
-from .asking import ask_model
+from .asking.step import ask_model
 from .environment import Environment, Paused
 from .limits import free
 

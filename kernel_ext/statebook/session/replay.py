@@ -22,7 +22,7 @@ from statebook.protocol.calls import AgentCall, AnswerForm, ReplayMode
 from statebook.protocol.journal.codec import canonical, digest, to_json
 from statebook.protocol.journal.events import RunStarted
 from statebook.protocol.journal.runs import Run
-from statebook.run.recorded import Replay
+from statebook.run.asking.recorded import Replay
 from statebook.store.store import Store
 
 FINISHED = ("done",)

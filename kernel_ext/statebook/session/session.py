@@ -21,11 +21,11 @@ from statebook.protocol.journal.events import RunStarted, SessionOpened
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
-from statebook.run.asking import window_of
+from statebook.run.asking.recorded import Replay
+from statebook.run.asking.request import window_of
 from statebook.run.environment import Environment, close
 from statebook.run.limits import merged
 from statebook.run.loop import answered, drive, resume
-from statebook.run.recorded import Replay
 from statebook.run.seams import Asker, Check, Silent, Sink
 from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
@@ -232,8 +232,9 @@ class Session:
         planned = self._unrecorded(call, wanted.name, mode)
         if not self._may_go_on(planned, team):
             raise not_recorded(call, wanted, self._record.nearest(call), self._record.claims.anonymous + 1)
-        entries = self.store.commit([(Place(planned.number), planned.started)], artifacts=call.artifacts)
-        run = Run.fold(entries)
+        self.store.commit([(Place(planned.number), planned.started)], artifacts=call.artifacts)
+        # read back, so that what goes to the provider is the same bytes from this kernel and from a later one
+        run = self.store.run(planned.number)
         self._runs[run.number] = run
         return run
 

@@ -42,7 +42,9 @@ def cell_parser() -> Parser:
     parser.add_argument("--branch", default="", metavar="NAME", help="run on this branch; started here if it is new")
     parser.add_argument("--label", default="", metavar="TEXT", help="a name for the run and its checkpoint")
     parser.add_argument("--tools", type=names, metavar="A,B", help="offer only these tools; 'none' for no tool")
-    parser.add_argument("--out", default="", metavar="NAME", help="put the answer's value into a variable (or: NAME <<)")
+    parser.add_argument(
+        "--out", default="", metavar="NAME", help="put the answer's value into a variable (or: NAME <<)"
+    )
     parser.add_argument("--no-stream", action="store_true", help="draw the answer only when it is whole")
     parser.add_argument("-v", "--verbose", action="store_true", help="print a line per step as soon as it is on disk")
     return parser

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import threading
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -116,6 +115,8 @@ class OpenAIModel:
                 trial.note(delta)
                 yield delta
         done = grown.completion()
+        if self._service.price is not None:
+            await asyncio.to_thread(prices.load)  # a third of a second, off the loop, once
         trial.note(Metered(done.usage, done.dollars))
         if put.anchor is not None and not went_on(done.usage, put.anchor):
             self._learned.forgets()
@@ -183,18 +184,6 @@ class OpenAIModel:
             self.context_tokens = failure.told.room
             failure.retryable, failure.wait = True, 0.0
         return failure
-
-
-def warm() -> threading.Thread:
-    """Import the SDK and the prices on a background thread, so that the first answer does not wait for them."""
-
-    def load() -> None:
-        importlib.import_module("openai")
-        prices.load()
-
-    thread = threading.Thread(target=load, name="statebook-warm-openai", daemon=True)
-    thread.start()
-    return thread
 
 
 def _encodable(body: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -1,0 +1,101 @@
+"""Text and counts of an answer as they arrive: gathered, committed, then drawn.
+
+Text is committed as a draft before it is drawn, ten times a second at most. So what a person has seen is on disk,
+whatever happens next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from statebook.protocol.journal.runs import Run
+from statebook.protocol.models import Metered, Usage
+from statebook.run.environment import Environment
+from statebook.run.limits import free
+
+_PULSE = 0.1
+"""Seconds between two drafts of a streaming answer."""
+
+
+class Draft:
+    """Text as it arrives: gathered, committed, then shown."""
+
+    def __init__(self, run: Run, env: Environment, step: int) -> None:
+        self._run, self._env, self._step = run, env, step
+        self._held: list[str] = []
+        self._parts = 0
+        self._flushed = 0.0
+        self._newest = Metered(Usage())
+        self._discarded: list[Metered] = []
+
+    @property
+    def text(self) -> str:
+        """All that has arrived."""
+        return self._run.draft + "".join(self._held)
+
+    def meter(self, counted: Metered) -> None:
+        """Take what the server has counted: the newest count of this answer, or that of one thrown away."""
+        if counted.discarded:
+            self._discarded.append(counted)
+            self._newest = Metered(Usage())  # it was of the same answer
+        else:
+            self._newest = counted
+
+    def counted(self, env: Environment, whole: Metered | None = None) -> tuple[Usage, float | None]:
+        """Tokens and dollars of the call, as far as the server has told; ``whole`` is the count of its completion.
+
+        Answers are priced one by one, as prices rise with the length of a request.
+        """
+        counts = [*self._discarded, whole or self._newest]
+        dollars = [dollars_of(env, count) for count in counts]
+        known = [each for each in dollars if each is not None]
+        usage = sum((count.usage for count in counts), Usage())
+        return usage, sum(known) if len(known) == len(dollars) else None
+
+    def add(self, text: str) -> None:
+        """Take more text; the first of it is drawn at once."""
+        self._held.append(text)
+        if time.monotonic() - self._flushed >= _PULSE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is held, then draw it."""
+        if self._held:
+            text = "".join(self._held)
+            self._env.store.draft(self._run.number, self._step, self._parts, text)
+            self._held.clear()
+            self._parts += 1
+            self._flushed = time.monotonic()
+            self._run.draft += text
+            self._env.draw(self._run)
+
+    @asynccontextmanager
+    async def pulse(self) -> AsyncIterator[None]:
+        """While inside, held text is never older than one pulse, also when the stream stalls."""
+        task = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_PULSE)
+            self.flush()
+
+
+def dollars_of(env: Environment, counted: Metered) -> float | None:
+    """What the server says it cost, else its price as known here; None where neither is known.
+
+    A call of which nothing was counted is not free: that it used nothing is not what its server said.
+    """
+    if counted.dollars is not None:
+        return counted.dollars
+    if not counted.usage.total:
+        return 0.0 if free(env.price) else None
+    return env.price(counted.usage)
