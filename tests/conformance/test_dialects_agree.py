@@ -14,7 +14,6 @@ from statebook.model.openai.settings import Endpoint
 from statebook.protocol.calls import AnswerForm
 from statebook.protocol.journal.codec import encode_event
 from statebook.protocol.messages import ToolResult
-from statebook.run import asking
 from statebook.testing import TemporarySession
 from statebook.tools.function import tool
 
@@ -193,8 +192,8 @@ def test_an_answer_in_the_wrong_form_is_asked_for_once_more(dialect, server, wir
 
 @pytest.mark.parametrize("dialect", ["responses", "chat"])
 @pytest.mark.parametrize("empty", [step(), step(thought="Hm.")], ids=["nothing", "only reasoning"])
-def test_an_empty_answer_is_asked_for_again(empty, dialect, server, wire, tmp_path, monkeypatch):  # noqa: PLR0917 - one fixture each
-    monkeypatch.setattr(asking, "_RETRIES", (0.0,))
+def test_an_empty_answer_is_asked_for_again(empty, dialect, server, wire, tmp_path, monkeypatch):  # noqa: PLR0917 - each argument is a fixture
+    monkeypatch.setattr("statebook.run.asking.step.RETRIES", (0.0,))
     session = play(server, wire, tmp_path / "s", dialect, [empty, step("Hello.")])
     asked = [json.loads(text) | {"kind": kind} for _, _, kind, text in session.told if kind.startswith("model_")]
     assert [each["kind"] for each in asked] == ["model_requested", "model_failed", "model_requested", "model_answered"]

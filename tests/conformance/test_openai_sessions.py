@@ -13,7 +13,7 @@ from statebook.model.openai.settings import Endpoint
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.events import ModelFailed
 from statebook.protocol.models import Usage
-from statebook.run import asking
+from statebook.run.asking import draft, step
 from statebook.testing import TemporarySession
 from statebook.tools.function import tool
 
@@ -27,11 +27,11 @@ def waits(monkeypatch) -> list[float]:
     really = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
-        if seconds != asking._PULSE:
+        if seconds != draft._PULSE:
             told.append(seconds)
         await really(min(seconds, 0.01))
 
-    monkeypatch.setattr(asking.asyncio, "sleep", sleep)
+    monkeypatch.setattr(step.asyncio, "sleep", sleep)
     return told
 
 

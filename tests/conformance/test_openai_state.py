@@ -12,7 +12,6 @@ from statebook.model.openai.service import Service
 from statebook.model.openai.settings import Endpoint
 from statebook.protocol.messages import assistant, user
 from statebook.protocol.models import Anchor, Completion, Metered, ModelRequest, TextDelta, Usage
-from statebook.run import asking
 from statebook.testing import TemporarySession
 from statebook.tools.function import tool
 
@@ -22,7 +21,7 @@ WRONG = "I know nothing of whales"
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(asking, "_RETRIES", (0.0, 0.0))
+    monkeypatch.setattr("statebook.run.asking.step.RETRIES", (0.0, 0.0))
 
 
 def answer(wire, text: str, sent: int, key: str = "r1", *, call: bool = False, **more: object):

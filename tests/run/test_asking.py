@@ -12,7 +12,7 @@ from statebook.protocol.journal.events import RunStarted
 from statebook.protocol.journal.runs import ModelRecord, Run
 from statebook.protocol.messages import Message, Reasoning, Text, assistant
 from statebook.protocol.models import Completion, Metered, TextDelta, Usage
-from statebook.run import asking
+from statebook.run.asking.tries import first_try
 from statebook.testing import TemporarySession
 
 NOW = datetime(2026, 1, 1)  # noqa: DTZ001 - the journal's times have no zone
@@ -47,7 +47,7 @@ KEYS = {
 @pytest.mark.parametrize("name", KEYS)
 def test_which_key_the_next_try_carries(name):
     models, step = KEYS[name]
-    assert asking._first_try(run_of(*models), "same", 9) == step
+    assert first_try(run_of(*models), "same", 9) == step
 
 
 class Playing:
@@ -92,7 +92,7 @@ def done(*parts, stop="end") -> Completion:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(asking, "_RETRIES", (0.0, 0.0))
+    monkeypatch.setattr("statebook.run.asking.step.RETRIES", (0.0, 0.0))
 
 
 def test_the_person_is_told_that_it_is_asked_again(tmp_path):
