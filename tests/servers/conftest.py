@@ -12,17 +12,23 @@ from statebook.model.base import ModelSetup
 from statebook.model.registry import resolve
 from statebook.testing import TemporarySession
 
-from .installing import Unavailable, install, node
+from .installing import Unavailable, install, is_installed, node
 from .relay import Relay
 from .running import Aimock, Bridge
 
 
-def _installed(name: str) -> Path:
-    """The server's folder; a skip where it can't be had, a failure where STATEBOOK_TESTS_REQUIRE names it."""
+def _installed(name: str, *, heavy: bool = False) -> Path:
+    """The server's folder; a skip where it can't be had, a failure where STATEBOOK_TESTS_REQUIRE names it.
+
+    A ``heavy`` one is brought only where it is required: nobody expects half a gigabyte from running tests.
+    """
+    required = name in os.environ.get("STATEBOOK_TESTS_REQUIRE", "").split(",")
+    if heavy and not required and not is_installed(name):
+        pytest.skip(f"{name} is not here; `python tests/servers/installing.py {name}` brings it (500 MB)")
     try:
         return install(name)
     except Unavailable as why:
-        if name in os.environ.get("STATEBOOK_TESTS_REQUIRE", "").split(","):
+        if required:
             pytest.fail(f"{name} is required and can't be had: {why}")
         pytest.skip(f"{name} can't be had: {why}")
 
@@ -46,7 +52,7 @@ def aimock(mock: Aimock) -> Aimock:
 @pytest.fixture(scope="module")
 def bridge(mock: Aimock, tmp_path_factory) -> Iterator[Bridge]:
     """A LiteLLM proxy in front of aimock's chat API. It takes up to a minute to start."""
-    server = Bridge(_installed("litellm"), mock.url, tmp_path_factory.mktemp("litellm"))
+    server = Bridge(_installed("litellm", heavy=True), mock.url, tmp_path_factory.mktemp("litellm"))
     yield server
     server.close()
 

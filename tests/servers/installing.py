@@ -37,9 +37,7 @@ def install(name: str) -> Path:
     """The folder of a server, made where it is missing. Raises Unavailable."""
     if name == "aimock":
         node()
-    lock = HERE / name / LOCKS[name]
-    mark = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = _cache() / f"{name}-{mark}"
+    folder = _folder(name)
     with _alone(folder):
         if not (folder / _MADE).exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -47,6 +45,17 @@ def install(name: str) -> Path:
             {"aimock": _install_aimock, "litellm": _install_litellm}[name](folder)
             (folder / _MADE).touch()
     return folder
+
+
+def is_installed(name: str) -> bool:
+    """Whether a server as its lock pins it is here already. Raises Unavailable."""
+    return (_folder(name) / _MADE).exists()
+
+
+def _folder(name: str) -> Path:
+    lock = HERE / name / LOCKS[name]
+    mark = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    return _cache() / f"{name}-{mark}"
 
 
 def _cache() -> Path:
