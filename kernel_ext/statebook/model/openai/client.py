@@ -172,11 +172,13 @@ class OpenAIModel:
         return self._client[1]
 
     def _told(self, error: Exception) -> ModelError:
-        if isinstance(error, ModelError):
-            return error
-        return errors.from_exception(
-            error, self._where.name, self._model, key_check=self._service.key_check, local=self._where.loopback
-        )
+        failure = error
+        if not isinstance(failure, ModelError):
+            failure = errors.from_exception(
+                error, self._where.name, self._model, key_check=self._service.key_check, local=self._where.loopback
+            )
+        failure.message = self._where.hushed(failure.message)  # it is journaled, and servers quote what they were sent
+        return failure
 
     def _heed(self, failure: ModelError) -> ModelError:
         """A server that tells how little its model takes is sent no more than that, and may be asked again at once."""

@@ -13,6 +13,8 @@ DEFAULT_MODEL = "gpt-5.5"
 OFFICIAL = "https://api.openai.com/v1"
 KEY_HINT = "Set OPENAI_API_KEY before Jupyter starts, or use `-m offline:`, which needs none."
 _NO_KEY = "not-needed"
+_SECRET_LENGTH = 6
+"""Characters from which a key is one: a shorter one (``none``, ``x``) is a placeholder, and may be part of a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ class Endpoint:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
+
+    def hushed(self, text: str) -> str:
+        """``text`` without this key, or the URL's password, where a server has quoted it."""
+        for secret in (self.key, urlsplit(self.base_url).password or ""):
+            if len(secret) >= _SECRET_LENGTH:
+                text = text.replace(secret, "[key]")
+        return text
 
     def usable_key(self, hint: str = KEY_HINT, *, optional: bool = False) -> str:
         """The key to send. Raises ModelError with ``hint`` where one is needed and none was found."""

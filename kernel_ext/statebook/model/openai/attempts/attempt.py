@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from statebook.model.openai.attached import note
+from statebook.model.openai.content.attached import note
 from statebook.model.openai.errors import Told
 from statebook.protocol.messages import File, Message, Reasoning, Text
 from statebook.protocol.models import ModelRequest

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from statebook.errors import ModelError
+from statebook.model.openai.content.counts import chat_usage, dollars
 from statebook.model.openai.errors import broke_off, filtered, from_event, read
 from statebook.protocol.messages import Message, Part, Text, ToolCall
 from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, StopReason, TextDelta, Usage
 
 from .calls import Calls
-from .counts import dollars, usage
 from .reasoning import Thought
 
 Chunk = dict[str, Any]
@@ -156,7 +156,7 @@ class Accumulator:
 
     def _count(self, raw: Chunk) -> Iterator[ModelEvent]:
         """Take token counts; where a server sends them again and again, the last ones hold."""
-        counted = Metered(usage(raw), dollars(raw))
+        counted = Metered(chat_usage(raw), dollars(raw))
         if counted != self._counted:
             self._counted = counted
             yield counted

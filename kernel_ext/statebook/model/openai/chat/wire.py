@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from statebook.model.openai.schema import strict_ready, wire_name
+from statebook.model.openai.content.schema import strict_ready, wire_name
 from statebook.protocol.calls import AnswerForm
 from statebook.protocol.models import ModelRequest
 from statebook.protocol.tools import ToolSpec

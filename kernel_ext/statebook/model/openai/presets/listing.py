@@ -111,5 +111,5 @@ def _silence(error: Exception) -> str:
     if isinstance(reason, ConnectionRefusedError):
         return "nothing listens there"
     if isinstance(reason, OSError):
-        return f"can't be reached: {reason.strerror or type(reason).__name__}"
+        return f"can't be reached: {reason.strerror or 'the connection broke off'}"
     return "answers, but not with a list of models"

@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from statebook.model.openai.content.counts import dollars, responses_usage
 from statebook.model.openai.errors import broke_off, filtered, from_event, read
 from statebook.protocol.messages import Message, Part, Text, ToolCall
 from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, StopReason, TextDelta
 
-from .counts import dollars, usage
 from .items import KINDS, Item, Items, arguments_text
 
 Event = dict[str, Any]
@@ -85,7 +85,7 @@ class Accumulator:
         elif stop == "refusal":  # calls that a filter may have cut are not made
             parts = [part for part in parts if not isinstance(part, ToolCall)]
         message, counted = Message("assistant", tuple(parts)), response.get("usage")
-        return Completion(message, usage(counted), stop, str(response.get("id") or ""), dollars(counted))
+        return Completion(message, responses_usage(counted), stop, str(response.get("id") or ""), dollars(counted))
 
     def _parts(self) -> list[Part]:
         made = [item.part(f"call_{number}", self._source) for number, item in enumerate(self._items.all)]
@@ -179,7 +179,7 @@ class Accumulator:
         self._terminal = event
         counted = (event.get("response") or {}).get("usage")
         if isinstance(counted, dict):
-            yield Metered(usage(counted), dollars(counted))
+            yield Metered(responses_usage(counted), dollars(counted))
         seen = dict.fromkeys(KINDS, 0)
         for inner in (event.get("response") or {}).get("output") or []:
             kind = inner.get("type")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from statebook.model.openai.arguments import sent_arguments
-from statebook.model.openai.attached import carried, data_url, note
+from statebook.model.openai.content.arguments import sent_arguments
+from statebook.model.openai.content.attached import carried, data_url, note
 from statebook.protocol.messages import File, Message, Part, Reasoning, Text, ToolCall, ToolResult
 
 from .items import REASONING

@@ -1,4 +1,4 @@
-"""What a Responses server says a call used up."""
+"""What a server says a call used up, in its several spellings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from statebook.protocol.models import Usage
 
 
-def usage(raw: object) -> Usage:
-    """Token counts of a ``usage`` object; what is missing or null counts as 0."""
+def responses_usage(raw: object) -> Usage:
+    """Token counts of a Responses ``usage`` object; what is missing or null counts as 0."""
     if not isinstance(raw, dict):
         return Usage()
     sent, made = _inner(raw, "input_tokens_details"), _inner(raw, "output_tokens_details")
@@ -18,6 +18,23 @@ def usage(raw: object) -> Usage:
         _count(sent, "cached_tokens"),
         _count(raw, "output_tokens"),
         _count(made, "reasoning_tokens"),
+        _count(sent, "cache_write_tokens"),
+    )
+
+
+def chat_usage(raw: Mapping[str, Any]) -> Usage:
+    """Token counts of a Chat Completions ``usage`` object; what is missing or null counts as 0.
+
+    Some servers leave reasoning out of ``completion_tokens`` and have it in ``total_tokens`` only; here it is part of
+    the output, as it is paid for as such.
+    """
+    sent, made = _inner(raw, "prompt_tokens_details"), _inner(raw, "completion_tokens_details")
+    asked = _count(raw, "prompt_tokens")
+    return Usage(
+        asked,
+        _count(sent, "cached_tokens") or _count(raw, "prompt_cache_hit_tokens") or _count(raw, "cached_tokens"),
+        max(_count(raw, "completion_tokens"), _count(raw, "total_tokens") - asked),
+        _count(made, "reasoning_tokens") or _count(raw, "reasoning_tokens"),
         _count(sent, "cache_write_tokens"),
     )
 

@@ -1,0 +1,1 @@
+"""What requests and answers hold over either API: files, schemas, arguments, counts."""
