@@ -6,23 +6,10 @@ import sys
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 from statebook.errors import StoreDamaged
 from statebook.magic.completion.options import Option, Walk
 from statebook.magic.grammar import cell_parser, line_parser, subcommands
 from statebook.testing import ScriptedModel, call, say
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
-    made = InteractiveShell.instance()
-    made.reset(new_session=False)
-    made.run_line_magic("load_ext", "statebook")
-    yield made
-    if "statebook" in made.extension_manager.loaded:
-        made.run_line_magic("unload_ext", "statebook")
 
 
 @pytest.fixture

@@ -1,34 +1,10 @@
 """%agent cost and %agent limits in a real IPython shell."""
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from statebook.errors import ModelError, UsageError
 from statebook.protocol.models import Usage
 from statebook.testing import ScriptedModel, call, fail, say
 from statebook.ui.sheets.chart import Chart
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
-    monkeypatch.delenv("STATEBOOK_MODEL", raising=False)
-    made = InteractiveShell.instance()
-    made.reset(new_session=False)
-    made.run_line_magic("load_ext", "statebook")
-    yield made
-    made.run_line_magic("unload_ext", "statebook")
-
-
-@pytest.fixture
-def cell(shell, capsys):
-    """Runs a cell as a person does: what it gave, what it printed."""
-
-    def run(code):
-        result = shell.run_cell(code)
-        return result.result, "".join(capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture

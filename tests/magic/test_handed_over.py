@@ -12,7 +12,6 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 from statebook.context.files import pixels
 from statebook.errors import PromptError
@@ -20,7 +19,7 @@ from statebook.magic.cell.prompt import complete
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.messages import File
 from statebook.protocol.models import Usage
-from statebook.testing import ScriptedModel, say
+from statebook.testing import say
 
 
 def picture(kind, size=(40, 30)):
@@ -168,31 +167,6 @@ def test_a_figure_is_handed_over_once_with_its_picture(handed):
 # -- in a shell ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    """A shell in an empty folder, with statebook loaded."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
-    monkeypatch.delenv("STATEBOOK_MODEL", raising=False)
-    made = InteractiveShell.instance()
-    made.reset(new_session=False)
-    made.run_line_magic("load_ext", "statebook")
-    yield made
-    made.run_line_magic("unload_ext", "statebook")
-
-
-@pytest.fixture
-def use(shell):
-    """Lets these steps answer."""
-
-    def give(*steps):
-        session = shell._statebook.magics.session()
-        session.use(ScriptedModel(steps))
-        return session
-
-    return give
-
-
 def test_context_shows_the_request_that_is_then_sent(shell, use, tmp_path):
     (tmp_path / "boat.png").write_bytes(picture("PNG"))
     shell.user_ns["df"] = pd.DataFrame({"a": [1, 2]})
@@ -256,7 +230,7 @@ def test_compact_and_undo_as_commands(shell, use, capsys):
     session = use(say("Red."), say("They spoke of boats."))
     shell.run_cell("%%agent\nWhich boat?")
     shell.run_line_magic("agent", "compact")
-    assert "Models see the runs up to r2 in short from now on" in capsys.readouterr().out
+    assert "Models see this summary in place of the runs so far" in capsys.readouterr().out
     sheet = shell.run_line_magic("agent", "context And now?")
     assert "They spoke of boats." in repr(sheet)
     assert "Which boat?" not in repr(sheet)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from statebook.model.openai.presets import PRESETS
 from statebook.testing import ScriptedModel
 
 
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    """A shell in an empty folder, with statebook loaded and nothing configured."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
+@pytest.fixture(autouse=True)
+def _nothing_configured(monkeypatch):
     variables = [name for preset in PRESETS for name in (*preset.url_variables, *preset.key_variables)]
-    for name in ("STATEBOOK_MODEL", "STATEBOOK_BASE_URL", "OPENAI_MODEL", *variables):
+    for name in ("STATEBOOK_BASE_URL", "OPENAI_MODEL", *variables):
         monkeypatch.delenv(name, raising=False)
-    made = InteractiveShell.instance()
-    made.reset(new_session=False)
-    made.run_line_magic("load_ext", "statebook")
-    yield made
-    made.run_line_magic("unload_ext", "statebook")
 
 
 @pytest.fixture
@@ -41,7 +32,7 @@ def row(sheet, name):
 
 def test_with_nothing_set_up_each_provider_says_what_to_set(agent, tmp_path):
     sheet = agent("models")
-    assert sheet.title == "offline:research answers: no model is configured; connect one with -m provider:model"
+    assert sheet.title == "In use: offline:research (no model is configured; connect one with -m provider:model)"
     assert row(sheet, "offline (in use)").startswith("always there")
     assert row(sheet, "anthropic") == "set ANTHROPIC_API_KEY"
     assert row(sheet, "ollama") == "set OLLAMA_HOST"
@@ -93,7 +84,7 @@ def test_why_a_server_does_not_answer_is_said(agent, service, monkeypatch):
     assert row(sheet, "openai (in use)") == (
         f"OPENAI_API_KEY is set · {service.url} · answers, but refuses the key (401)"
     )
-    assert sheet.title == "openai:gpt-5.5 answers: OPENAI_API_KEY is set"
+    assert sheet.title == "In use: openai:gpt-5.5 (OPENAI_API_KEY is set)"
 
 
 def test_what_was_learnt_of_a_server_is_shown(shell, agent, service, monkeypatch):

@@ -1,0 +1,42 @@
+"""A real IPython shell with statebook loaded, and what a person does in it."""
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from statebook.testing import ScriptedModel
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A shell in an empty folder, with statebook loaded and a session on ``book.ipynb``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
+    monkeypatch.delenv("STATEBOOK_MODEL", raising=False)
+    made = InteractiveShell.instance()
+    made.reset(new_session=False)
+    made.run_line_magic("load_ext", "statebook")
+    yield made
+    if "statebook" in made.extension_manager.loaded:
+        made.run_line_magic("unload_ext", "statebook")
+
+
+@pytest.fixture
+def cell(shell, capsys):
+    """Runs a cell as a person does: what it gave, what it printed."""
+
+    def run(code):
+        result = shell.run_cell(code)
+        return result.result, "".join(capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def use(shell):
+    """Lets these steps answer."""
+
+    def give(*steps):
+        session = shell._statebook.magics.session()
+        session.use(ScriptedModel(steps))
+        return session
+
+    return give
