@@ -4,13 +4,15 @@ import dataclasses
 import datetime as dt
 import enum
 import os
+import sys
 import typing
 
 import pydantic
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from statebook.errors import UsageError
-from statebook.magic.cell.answers import columns_of, shape_of
+from statebook.magic.cell.answers import shape_of
+from statebook.magic.cell.schemas import columns_of
 from statebook.run.answers import problem
 from statebook.testing import ScriptedModel, say
 
@@ -57,6 +59,34 @@ class Node(pydantic.BaseModel):
 
 NODES = Node(name="a", inside=[Node(name="b")])
 
+
+class Meeting(pydantic.BaseModel):
+    day: dt.datetime
+    hour: dt.time
+
+
+class Linked(typing.TypedDict):
+    inside: "list[Linked]"
+
+
+class Lost(typing.TypedDict):
+    inside: "list[Nowhere]"  # noqa: F821 - that it is not defined is what is tried
+
+
+ITSELF = {
+    "$id": "https://example.org/tree",
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "kids": {"type": "array", "items": {"$ref": "#"}}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+TREES = {
+    "type": "array",
+    "items": {"$ref": "#/$defs/tree"},
+    "$defs": {"tree": {"type": "array", "items": {"$ref": "#"}}},
+}
+NAMED_ROWS = {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "integer"}}}}
+
 ROWS = {
     "type": "array",
     "items": {"$ref": "#/$defs/row"},
@@ -80,6 +110,13 @@ def shape(schema, kind=None):
         ("ROWS", "JSON schema", "value", '{"value": [{"q": 1}]}', [{"q": 1}]),
         ("typing.Literal['yes', 'no']", "value", "value", '{"value": "no"}', "no"),
         ("dict[str, int]", "dict", "", '{"a": 1}', {"a": 1}),
+        ("typing.Optional[Entry]", "value", "value", '{"value": null}', None),
+        ("Entry | None", "value", "value", '{"title": "A"}', {"title": "A"}),
+        ("typing.List[Entry]", "list", "value", '[{"title": "A"}]', [{"title": "A"}]),
+        ("TREES", "JSON schema", "value", "[[[[]], []], []]", [[[[]], []], []]),
+        ("NAMED_ROWS", "JSON schema", "", '{"rows": [1]}', {"rows": [1]}),
+        ("Meeting", "pydantic model", "", '{"day": "2024-03-01T12:00:00", "hour": "09:30"}',
+         Meeting(day="2024-03-01T12:00", hour="09:30")),
     ],
 )  # fmt: skip
 def test_each_kind_of_schema_gives_its_value(schema, becomes, inside, text, value):
@@ -97,7 +134,7 @@ def test_a_class_of_the_notebook_has_the_last_word():
     assert problem(report.form, good.replace("2020", "1990"), report.check) == (
         "Value error, older than the web (at $.day)."
     )
-    assert "'soon' is not a 'date'" in problem(report.form, good.replace("2020-02-03", "soon"), report.check)
+    assert "valid date" in problem(report.form, good.replace("2020-02-03", "soon"), report.check)
     assert "Additional properties" in problem(report.form, good[:-1] + ', "x": 1}', report.check)
 
 
@@ -116,6 +153,22 @@ def test_tables_become_frames():
     assert shape("ROWS", "table").value('{"rows": [{"q": 2.5}]}')["q"].sum() == 2.5
 
 
+def test_a_schema_keeps_its_meaning_inside_the_rows_of_a_table():
+    trees, deep = shape("ITSELF", "table"), '[{"name": "a", "kids": [{"name": "b", "kids": [{"name": %s}]}]}]'
+    assert problem(trees.form, deep % '"c"', trees.check) == ""
+    assert "3 is not of type 'string'" in problem(trees.form, deep % "3", trees.check)
+    rows = shape("NAMED_ROWS", "table")
+    assert rows.value('{"rows": [{"rows": [1, 2]}]}')["rows"].tolist() == [[1, 2]]
+    anything = shape("list[typing.Any]", "table")
+    assert "every row must be an object" in problem(anything.form, "[1, 2]", anything.check)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic reads typing's TypedDict from 3.12 on")
+def test_a_class_that_an_old_python_does_not_tell_enough_of():
+    with pytest.raises(UsageError, match="Import TypedDict from typing_extensions"):
+        shape("Linked")
+
+
 @pytest.mark.parametrize(
     ("schema", "kind", "told"),
     [
@@ -124,6 +177,12 @@ def test_tables_become_frames():
         ("3", None, "--schema 3 can't be used"),
         ("{'type': 'foo'}", None, "is not a valid JSON schema"),
         ("{'type': {1}}", None, "is not a JSON schema"),
+        ("{'properties': {'a': {'$ref': '#/$defs/gone'}}}", None, "refers to #/$defs/gone, which is not in it"),
+        ("{'items': {'$ref': 'https://example.org/x'}}", None, "refers to https://example.org/x, which is not in it"),
+        ("Lost", None, "can't be used"),
+        ("int", "table", "The rows of a table are objects, and int is none."),
+        ("typing.Optional[Paper]", "table", "The rows of a table are objects"),
+        ("tuple[int, str]", "table", "The rows of a table are objects"),
         ("Paper", "code", "--schema does not go with --format code"),
         ("Paper", "markdown", "--schema does not go with --format markdown"),
     ],

@@ -74,6 +74,13 @@ def test_code_is_that_of_a_notebook_cell(code):
     assert "```" not in read_code(code)
 
 
+def test_times_without_a_zone_are_left_to_the_class_that_asked_for_them():
+    asked = {"type": "object", "properties": {"at": {"type": "string", "format": "date-time"}}}
+    text = '{"at": "2024-03-01T12:00:00"}'
+    assert problem(AnswerForm("json", "Meeting", asked, "pydantic model"), text) == ""
+    assert "is not a 'date-time'" in problem(AnswerForm("json", "MEETING", asked, "JSON schema"), text)
+
+
 def test_the_caller_is_asked_last():
     asked = []
     assert problem(REPORT, BAD, asked.append) != ""

@@ -95,7 +95,9 @@ def _json_problem(form: AnswerForm, text: str) -> str:
         return ""
     kind = validator_for(form.schema)
     offline: Registry[Any] = Registry()  # an address in a schema is never fetched
-    judge = kind(form.schema, format_checker=kind.FORMAT_CHECKER, registry=offline)
+    # a class judges its own dates and times, which need no time zone as those of a JSON schema do
+    formats = kind.FORMAT_CHECKER if form.becomes == "JSON schema" else None
+    judge = kind(form.schema, format_checker=formats, registry=offline)
     try:
         found = sorted(judge.iter_errors(value), key=lambda error: error.json_path)
     except (SchemaError, Unresolvable) as error:

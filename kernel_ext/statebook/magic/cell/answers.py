@@ -20,13 +20,13 @@ from statebook.protocol.calls import AnswerForm, AnswerKind
 from statebook.protocol.journal.runs import Run
 from statebook.run.answers import read_code, read_json
 
+from .schemas import closed, columns_of, form_of, unresolved
+
 _FREE_ROW = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
     "minProperties": 1,
 }
-_SHARED = ("$defs", "definitions")
-"""Where a schema keeps what it refers to by ``#/$defs/...``: that has to stay at the top."""
 _SHOWN = 3
 
 
@@ -46,6 +46,8 @@ class Shape:
         """What is wrong with an answer that only the kernel can tell; "" for nothing."""
         if self.form.kind == "code" and self.to_python is not None:
             return _code_problem(self.to_python(read_code(text)))
+        if self.form.kind == "table" and not all(isinstance(row, dict) for row in read_json(self.form, text)):
+            return "every row must be an object, with the columns as its properties."
         if self.adapter is None:
             return ""
         from pydantic import ValidationError
@@ -90,7 +92,7 @@ def shape_of(
     """
     if not schema:
         if kind == "table":
-            return Shape(AnswerForm("table", "", _inside("rows", {"type": "array", "items": _FREE_ROW}), inside="rows"))
+            return Shape(form_of({"type": "array", "items": _FREE_ROW}, "", "", table=True))
         return Shape(AnswerForm(kind or "markdown"), None, to_python if kind == "code" else None)
     if kind not in (None, "json", "table"):
         raise UsageError(f"--schema does not go with --format {kind}.", "Leave --format out, or use json or table.")
@@ -118,15 +120,6 @@ def hand_over(run: Run, shape: Shape, shell: Any, name: str) -> None:
         ) from error
 
 
-def columns_of(form: AnswerForm) -> Mapping[str, Any]:
-    """The columns that a table's schema names; empty where the model chooses them."""
-    rows = form.schema.get("properties", {}).get("rows", {}).get("items", {})
-    for key in str(rows.get("$ref", "")).removeprefix("#/").split("/") if "$ref" in rows else ():
-        rows = rows.get(key, {}) if "$ref" not in rows else form.schema.get(key, {})
-    properties: Mapping[str, Any] = rows.get("properties", {})
-    return properties
-
-
 def _evaluated(schema: str, evaluate: Callable[[str], object]) -> object:
     try:
         return evaluate(schema)
@@ -150,70 +143,29 @@ def _of_json_schema(schema: dict[str, Any], name: str, *, table: bool) -> Shape:
         ) from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"{name} is not a JSON schema: {error}.", "It must hold JSON values only.") from error
-    return Shape(_form(schema, name, "JSON schema", table=table))
+    if lost := unresolved(schema):
+        raise UsageError(f"{name} refers to {lost}, which is not in it.", "A schema must hold all that it refers to.")
+    return Shape(form_of(schema, name, "JSON schema", table=table))
 
 
 def _of_type(found: object, name: str, *, table: bool) -> Shape:
     from pydantic import TypeAdapter
     from pydantic.errors import PydanticUserError
 
-    wanted = _readable(found)
     try:
+        wanted = _readable(found)
         adapter: TypeAdapter[Any] = TypeAdapter(wanted)
         if table and adapter.json_schema().get("type") != "array":
             adapter = TypeAdapter(list[wanted])  # type: ignore[valid-type]  # a type that is known when the cell runs
-        schema = _closed(adapter.json_schema())
-    except PydanticUserError as error:
-        first = str(error).splitlines()[0]
+        schema = closed(adapter.json_schema())
+    except RecursionError as error:  # of a TypedDict that holds itself
+        why = "it holds itself, and before Python 3.12 typing's TypedDict does not tell how."
+        raise UsageError(f"--schema {name} can't be used: {why}", "Import TypedDict from typing_extensions.") from error
+    except (PydanticUserError, NameError, TypeError) as error:  # a name in a type that no cell defines
+        first = f"{str(error).splitlines()[0].rstrip('.')}."
         raise UsageError(f"--schema {name} can't be used: {first}", "Name a type that pydantic can read.") from error
     called = name if typing.get_args(found) else str(getattr(found, "__name__", name))
-    return Shape(_form(schema, called, _becomes(found, schema), table=table), adapter)
-
-
-def _form(schema: dict[str, Any], name: str, becomes: str, *, table: bool) -> AnswerForm:
-    """The form for a schema; what is no object goes into one, as servers take no other schema at the top."""
-    if table:
-        if schema.get("type") != "array":
-            schema = {**_shared(schema), "type": "array", "items": _without(schema)}
-        return AnswerForm("table", name, _inside("rows", schema), becomes, "rows")
-    if schema.get("type") == "object":
-        return AnswerForm("json", name, schema, becomes)
-    return AnswerForm("json", name, _inside("value", schema), becomes, "value")
-
-
-def _inside(key: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {key: _without(schema)},
-        "required": [key],
-        "additionalProperties": False,
-        **_shared(schema),
-    }
-
-
-def _shared(schema: dict[str, Any]) -> dict[str, Any]:
-    return {key: schema[key] for key in _SHARED if key in schema}
-
-
-def _without(schema: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in schema.items() if key not in _SHARED}
-
-
-def _closed(schema: Any) -> Any:
-    """The schema of a type with its objects closed: the type knows no other fields, and strict servers want it said."""
-    if isinstance(schema, list):
-        return [_closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {
-        key: {name: _closed(each) for name, each in value.items()}
-        if key in ("properties", *_SHARED)
-        else value
-        if key in ("default", "const", "enum", "examples")
-        else _closed(value)
-        for key, value in schema.items()
-    }
-    return {"additionalProperties": False, **inner} if "properties" in schema else inner
+    return Shape(form_of(schema, called, _becomes(found, schema), table=table), adapter)
 
 
 def _becomes(found: object, schema: Mapping[str, Any]) -> str:
@@ -241,9 +193,11 @@ def _readable(found: object) -> Any:
         made: Any = TypedDict(found.__name__, fields)  # type: ignore[misc]  # named when the cell runs
         made.__doc__ = found.__doc__
         return made
-    inner = typing.get_args(found)
-    if isinstance(found, types.GenericAlias) and inner:
-        return types.GenericAlias(typing.get_origin(found) or list, tuple(_readable(each) for each in inner))
+    inner, origin = typing.get_args(found), typing.get_origin(found)
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[tuple(_readable(each) for each in inner)]  # noqa: UP007 - made of types that are known now
+    if isinstance(origin, type) and inner:
+        return types.GenericAlias(origin, tuple(_readable(each) for each in inner))
     return found
 
 
