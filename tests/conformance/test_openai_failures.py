@@ -259,3 +259,26 @@ def test_a_key_that_a_server_repeats_is_not_shown(server, wire):
         error = fails(server, wire.error(400, words))
         assert "[key]" in error.message
         assert "abcdef" not in str(error)
+
+
+def test_the_key_of_this_server_is_not_shown_whatever_it_looks_like(server, wire):
+    key, spoken = "4f8a1c0b9d7e4f8a1c0b9d7e", "the key 4f8a1c0b9d7e4f8a1c0b9d7e may not ask this model"
+    replies = [wire.error(403, spoken), wire.error(500, spoken), wire.stream({"type": "error", "message": spoken})]
+    for reply in replies:
+        server.bodies.clear()
+        error = fails(server, reply, key=key)
+        assert "the key [key] may not" in error.message
+    server.bodies.clear()
+    quoted = fails(server, wire.error(403, "none of this"), key="none")  # a placeholder
+    assert "none of this" in quoted.message
+
+
+@pytest.mark.parametrize("told", ["-5", "1e999", "1e30", "NaN", "-1e999", '"9"', "true", "{}"])
+def test_counts_that_are_none_do_not_lower_what_was_spent(server, wire, told):
+    usage = f'{{"input_tokens": {told}, "output_tokens": 3, "cost": {told}}}'
+    end = f'{{"type": "response.completed", "response": {{"usage": {usage}}}}}'
+    server.replies = [wire.Reply([wire.sse(delta("Hi.")), f"data: {end}\n\n".encode()])]
+    seen: list[ModelEvent] = []
+    ask(server, seen=seen)
+    assert (seen[-1].usage.input, seen[-1].usage.output) == (1 if told == "true" else 0, 3)
+    assert seen[-1].dollars is None

@@ -415,3 +415,19 @@ def test_a_price_that_fails_never_harms_the_answer(session_of, go):
     session.model.price = broken
     run = go(session.ask("Go"))
     assert (run.status, run.cost) == ("done", Cost(unknown=1))
+
+
+@pytest.mark.parametrize("dollars", [-1.0, float("nan"), float("inf")])
+def test_an_amount_that_is_none_is_not_known(session_of, go, dollars):
+    class Strange(Twice):
+        def price(self, _usage):
+            return dollars
+
+        async def stream(self, _request):
+            yield Completion(Message("assistant", (Text("Well."),)), Usage(20, 0, 5), dollars=dollars)
+
+    session = session_of(check=False)
+    session.session.use(Strange(""))
+    run = go(session.ask("Go"))
+    assert (run.status, run.cost) == ("done", Cost(unknown=1))
+    assert session.store.spent() == (25, Cost(unknown=1))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 
 from statebook.model.base import Model
 from statebook.protocol.journal.events import Event
@@ -57,10 +59,10 @@ class Environment:
 
     def price(self, usage: Usage) -> float | None:
         """US dollars of tokens by the model's public prices; None where they are not known."""
-        try:
-            return self.model.price(usage)
-        except Exception:  # noqa: BLE001 - a model is a plugin, and its answer is worth more than its price
-            return None
+        found = None
+        with suppress(Exception):  # a model is a plugin, and its answer is worth more than its price
+            found = self.model.price(usage)
+        return found if found is not None and 0 <= found < inf else None
 
     def draw(self, run: Run) -> None:
         """Let the sink draw; a sink that fails (a closed front end) never harms the run."""

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from math import inf
 
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Metered, Usage
@@ -94,7 +95,7 @@ def dollars_of(env: Environment, counted: Metered) -> float | None:
 
     A call of which nothing was counted is not free: that it used nothing is not what its server said.
     """
-    if counted.dollars is not None:
+    if counted.dollars is not None and 0 <= counted.dollars < inf:  # else it could give a budget back, or undo it
         return counted.dollars
     if not counted.usage.total:
         return 0.0 if free(env.price) else None

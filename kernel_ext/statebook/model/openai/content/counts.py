@@ -7,6 +7,9 @@ from typing import Any
 
 from statebook.protocol.models import Usage
 
+_NO_COUNT = 1e12
+"""What is no amount of tokens or dollars any more; below 0 is none either: it would give a budget back."""
+
 
 def responses_usage(raw: object) -> Usage:
     """Token counts of a Responses ``usage`` object; what is missing or null counts as 0."""
@@ -42,7 +45,8 @@ def chat_usage(raw: Mapping[str, Any]) -> Usage:
 def dollars(raw: object) -> float | None:
     """``usage.cost`` in US dollars, as OpenRouter reports it; None where there is none."""
     cost = raw.get("cost") if isinstance(raw, dict) else None
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+    known = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < _NO_COUNT
+    return float(cost) if known else None
 
 
 def _inner(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -52,4 +56,4 @@ def _inner(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _count(raw: Mapping[str, Any], key: str) -> int:
     value = raw.get(key)
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and 0 <= value < _NO_COUNT else 0
