@@ -2,9 +2,9 @@
 
 `recorder.c` is put between a process and its C library (LD_PRELOAD), so that what the database really asks of the
 disk is recorded: writes, cuts, syncs, names given and removed. A killed process leaves all it asked for, and its last
-write torn between two pages. A power cut also loses what was not synced: all of it, its end, or any part, and tears a
-write between two sectors. Names are given and removed in order; how many of them a power cut may forget differs between
-file systems, so both kinds are tried:
+write torn between two pages. A power cut also loses what was not synced: all of it, its end, or some pages of it, and
+tears a write between two sectors. Names are given and removed in order; how many of them a power cut may forget
+differs between file systems, so both kinds are tried:
 
 - any sync writes out all names so far (a journal of them, as ext4, XFS and APFS have), or
 - a sync writes out only the names of its own file, or of its folder (as btrfs does, and POSIX allows).
@@ -152,16 +152,26 @@ def _killed(file, choose):
 
 
 def _powerless(file, choose):
-    """All of what was asked for, none of it, its first part or any part, with one write torn."""
+    """All of what was asked for, none of it, its first part with the last write torn, or of each page another part."""
     count = len(file.pending)
     kept = choose.choice([0, count, choose.randint(0, count), None])
-    part = [request for request in file.pending if choose.random() < 0.5]
-    pending = part if kept is None else file.pending[:kept]
-    if pending and choose.random() < 0.5:
-        place = len(pending) - 1 if kept is not None else choose.randrange(len(pending))
-        if pending[place].what == "w":
-            pending[place] = _torn(pending[place], choose, SECTOR)
+    if kept is None:
+        return _scattered(file, choose)
+    pending = file.pending[:kept]
+    if pending and pending[-1].what == "w" and choose.random() < 0.5:
+        pending[-1] = _torn(pending[-1], choose, SECTOR)
     return _applied(file.safe, pending)
+
+
+def _scattered(file, choose):
+    """Pages go to the disk in any order, each as it was at some moment; what never went is the old page, or zeros."""
+    states = [file.safe]
+    for request in file.pending:
+        states.append(_applied(states[-1], [request]))
+    moments = sorted(choose.choices(range(len(states)), k=3))
+    length = len(states[moments[-1]])
+    pages = (states[choose.choice(moments)][place : place + PAGE] for place in range(0, length, PAGE))
+    return b"".join(page.ljust(PAGE, b"\0") for page in pages)[:length]
 
 
 def _torn(request, choose, unit):

@@ -60,8 +60,9 @@ ssize_t pwrite(int fd, const void *b, size_t n, off_t at) { REAL(pwrite); return
 ssize_t pwrite64(int fd, const void *b, size_t n, off_t at) { REAL(pwrite64); return wrote(fd, b, real(fd, b, n, at), at); }
 ssize_t write(int fd, const void *b, size_t n) {
   REAL(write);
-  off_t at = (fd >= 0 && fd < FILES && names[fd]) ? lseek(fd, 0, SEEK_CUR) : 0;
-  return wrote(fd, b, real(fd, b, n), at);
+  ssize_t done = real(fd, b, n);
+  off_t at = (fd >= 0 && fd < FILES && names[fd]) ? lseek(fd, 0, SEEK_CUR) - done : 0; /* after: O_APPEND moves it */
+  return wrote(fd, b, done, at);
 }
 #define SYNCER(fn) int fn(int fd) { REAL(fn); int r = real(fd); if (!r && fd >= 0 && fd < FILES && names[fd]) note('s', names[fd], NULL, 0, NULL, 0); return r; }
 SYNCER(fsync)

@@ -23,6 +23,7 @@ from statebook.errors import SessionLocked, StoreDamaged, StoreError
 from .birth import begin, unborn
 from .faults import explain
 from .guard import Guard, cut_off, mend
+from .log import cut_torn_end, torn_end
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,7 +72,9 @@ class Database:
                 connection.execute("PRAGMA disable_checkpoint_on_shutdown")
                 connection.execute("SET lock_configuration = true")
             except (duckdb.Error, OSError) as error:
-                told = self._unmended(explain(error, self.path))
+                if not self.read_only and cut_torn_end(self.path, error):
+                    continue
+                told = self._unmended(error)
                 if not isinstance(told, SessionLocked) or time.monotonic() > deadline:
                     raise told from error
                 time.sleep(0.05)
@@ -86,8 +89,10 @@ class Database:
         else:
             begin(self.path, _CONFIG)
 
-    def _unmended(self, told: StoreError) -> StoreError:
-        if self.read_only and isinstance(told, StoreDamaged) and cut_off(self.path):
+    def _unmended(self, error: Exception) -> StoreError:
+        told = explain(error, self.path)
+        mendable = self.read_only and (cut_off(self.path) or torn_end(self.path, error) >= 0)
+        if isinstance(told, StoreDamaged) and mendable:
             return StoreError(
                 f"{self.path.name} was cut off while it was saved, and can't be mended by a reader.",
                 "Open it once in a notebook (`%agent open PATH`): nothing acknowledged is lost.",

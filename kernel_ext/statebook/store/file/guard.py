@@ -96,7 +96,7 @@ class Guard:
             with beside(self._path).open("wb") as target:
                 target.write(copies.packed())
                 target.flush()
-                _sync(target)
+                sync(target)
         except OSError:
             self.lower()
             raise
@@ -146,7 +146,7 @@ def mend(path: Path) -> None:
 def _put_back(path: Path, copies: Copies) -> bool:
     """Undo a fold that did not end; False when another process holds the file, which may be in the middle of one."""
     with path.open("r+b") as file:
-        if not _locked(file):
+        if not locked(file):
             return False
         found = Head.of(file)
         if found is None:
@@ -163,11 +163,11 @@ def _put_back(path: Path, copies: Copies) -> bool:
         file.flush()
         # Also where the new header is live: it may have been read from memory and not be on the disk, and opening the
         # file removes the log.
-        _sync(file)
+        sync(file)
         return True
 
 
-def _locked(file: BinaryIO) -> bool:
+def locked(file: BinaryIO) -> bool:
     """Take the lock that DuckDB takes, until the file is closed; False when another process has it."""
     with suppress(ImportError):
         import fcntl
@@ -179,7 +179,7 @@ def _locked(file: BinaryIO) -> bool:
     return True
 
 
-def _sync(file: BinaryIO) -> None:
+def sync(file: BinaryIO) -> None:
     """Until the disk itself has it: macOS needs to be asked in its own way, as DuckDB does."""
     if sys.platform == "darwin":
         import fcntl
