@@ -16,7 +16,7 @@ from statebook.ids import run_name
 from statebook.model.base import Model
 from statebook.model.registry import OFFLINE
 from statebook.protocol.calls import AgentCall, Limits, ReplayMode
-from statebook.protocol.journal.codec import digest
+from statebook.protocol.journal.codec import decode_event, digest, encode_event
 from statebook.protocol.journal.events import RunStarted, SessionOpened
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage
@@ -148,7 +148,7 @@ class Session:
 
     def model(self, name: str = "", base_url: str = "") -> Model:
         """The model of that name, or the default. UsageError and UnknownName for names that can't be resolved."""
-        return self.models.get(name, base_url)
+        return self.models.get(name, base_url, quiet=self.settings.replay == "only")
 
     def use(self, model: Model) -> None:
         """Make a model object the default of this session."""
@@ -198,7 +198,7 @@ class Session:
         if fallback and mode == "only":  # nothing will be asked, so nothing need be looked for either
             return Wanted(OFFLINE, None, fallback=True)
         try:
-            model = self.model(call.model, call.base_url)
+            model = self.models.get(call.model, call.base_url, quiet=mode == "only")
         except (UsageError, ModelError) as error:
             return Wanted(call.model or choice.name, None, error, named, fallback)
         return Wanted(model.name, model, None, named, fallback)
@@ -232,9 +232,9 @@ class Session:
         planned = self._unrecorded(call, wanted.name, mode)
         if not self._may_go_on(planned, team):
             raise not_recorded(call, wanted, self._record.nearest(call), self._record.claims.anonymous + 1)
-        self.store.commit([(Place(planned.number), planned.started)], artifacts=call.artifacts)
-        # read back, so that what goes to the provider is the same bytes from this kernel and from a later one
-        run = self.store.run(planned.number)
+        # taken as a later kernel will read it, so that what goes to the provider is the same bytes from both
+        started = decode_event(planned.started.kind, encode_event(planned.started))
+        run = Run.fold(self.store.commit([(Place(planned.number), started)], artifacts=call.artifacts))
         self._runs[run.number] = run
         return run
 
@@ -334,10 +334,9 @@ class Session:
 def _answered(run: Run) -> Run:
     """The run, when it has its answer. Raises RunPaused or RunFailed when it has not."""
     if run.status == "paused" and run.pause is not None:
-        raise RunPaused(
-            f"{run_name(run.number)} is paused: {run.pause.detail}.",
-            f"Go on with `%agent resume {run_name(run.number)}`.",
-        )
+        detail, resume = run.pause.detail, f"%agent resume {run_name(run.number)}"
+        told = "" if f"`{resume} " in detail else f"{'Then go' if '`%agent ' in detail else 'Go'} on with `{resume}`."
+        raise RunPaused(f"{run_name(run.number)} is paused: {detail}.", told)
     if run.status == "failed":
         raise RunFailed(
             f"{run_name(run.number)} got no answer: {run.error}",

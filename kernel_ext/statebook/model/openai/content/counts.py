@@ -45,8 +45,9 @@ def chat_usage(raw: Mapping[str, Any]) -> Usage:
 def dollars(raw: object) -> float | None:
     """``usage.cost`` in US dollars, as OpenRouter reports it; None where there is none."""
     cost = raw.get("cost") if isinstance(raw, dict) else None
-    known = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < _NO_COUNT
-    return float(cost) if known else None
+    if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost < _NO_COUNT:
+        return None
+    return float(cost)
 
 
 def _inner(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
