@@ -95,7 +95,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> str:
         lines += ["", "| argument | what it is |", "|---|---|"]
     for action in actions:
         shown = ", ".join(f"`{option}{_value(action)}`" for option in action.option_strings) or f"`{action.dest}`"
-        choices = f"one of {', '.join(action.choices)}" if action.choices else ""
+        choices = f"one of {', '.join(filter(None, action.choices))}" if action.choices else ""
         lines.append(f"| {shown} | {'; '.join(part for part in (_help(action), choices) if part)} |")
     return "\n".join(lines)
 

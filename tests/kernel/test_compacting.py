@@ -13,7 +13,7 @@ def test_it_is_drawn_kept_across_a_kill_and_taken_back(kernel_on, notebook):
     kernel.cell("%%agent\nWhich boat?")
     out = kernel.cell("%agent compact")
     assert "They spoke of boats." in out.shown
-    assert "Models see the runs up to r2 in short from now on" in out.text
+    assert "Models see this summary in place of the runs so far" in out.text
     kernel.kill()
     kernel.client.stop_channels()
 
@@ -22,7 +22,7 @@ def test_it_is_drawn_kept_across_a_kill_and_taken_back(kernel_on, notebook):
     kernel.cell("seen = %agent context And now.")
     assert "They spoke of boats.\nAnd now." in kernel.cell(SHOWN).text
     out = kernel.cell("%agent compact --undo\nprint('and after')")
-    assert "the runs up to r2 themselves again" in out.text
+    assert "Models are shown the runs themselves again" in out.text
     assert "and after" in out.text
     kernel.cell("seen = %agent context And now.")
     assert kernel.cell(SHOWN).text.startswith("Which boat?\nRed.\n")

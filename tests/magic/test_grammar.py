@@ -25,7 +25,7 @@ def test_flags_of_a_cell(line, field, value):
     ("line", "told"),
     [
         ("--frsh", "Did you mean '--fresh'?"), ("--max-step 3", "Did you mean '--max-steps'?"),
-        ("--max-steps 0", "0 is not a positive number"), ("--max-steps many", "invalid"),
+        ("--max-steps 0", "0 is not a whole number above 0"), ("--max-steps many", "many is not a whole number"),
         ("--timeout soon", "write 90, 90s, 5m or 1h"), ("-t hot", "invalid float value"),
         ("-m", "expected one argument"),
         ("--out 1x", "is not a variable's name"), ("--out a b <<", "can't go to both"),

@@ -190,7 +190,7 @@ def test_limits_pause_calmly(reason):
 @pytest.mark.parametrize("reason", get_args(PauseReason))
 def test_every_pause_says_what_it_waits_for_and_how_to_go_on(reason):
     text = run_text(Journal().model("so far").add(RunPaused(reason, "more is known")).run())
-    assert re.search(r"r3 (waits|has reached)", text)
+    assert re.search(r"r3 (waits|has reached|is paused by)", text)
     assert "%agent resume r3" in text
 
 

@@ -160,14 +160,15 @@ class Magics:
         self.resolved().check()
         session = self.session()
         if flags.undo:
-            note(f"Models are shown the runs up to {run_name(undo(session))} themselves again.")
+            undo(session)
+            note("Models are shown the runs themselves again.")
             return
         sink = self._sink(session, verbose=flags.verbose)
         try:
-            upto = await compact(session, sink, self._asker(), model=flags.model, limits=_limits(flags))
+            await compact(session, sink, self._asker(), model=flags.model, limits=_limits(flags))
         except asyncio.CancelledError:
             raise stopped(session) from None
-        note(f"Models see the runs up to {run_name(upto)} in short from now on; `%agent compact --undo` goes back.")
+        note("Models see this summary in place of the runs so far; `%agent compact --undo` shows them the runs again.")
 
     async def _resume(self, flags: Flags) -> None:
         self.resolved().check()
@@ -307,6 +308,7 @@ def stopped(session: Session) -> RunInterrupted:
         return RunInterrupted("Stopped before the run began.")
     run = session.run(session.latest)
     return RunInterrupted(
-        f"{run_name(run.number)} was stopped; its {run.steps} finished steps and the text so far are kept"
-        f" ({checkpoint_name(run.checkpoint)}). Run the cell again to go on, or with --fresh to start over."
+        f"{run_name(run.number)} was stopped; its {run.steps} finished step{'s' * (run.steps != 1)} and the text"
+        f" so far are kept ({checkpoint_name(run.checkpoint)}). Run the cell again to go on,"
+        " or with --fresh to start over."
     )

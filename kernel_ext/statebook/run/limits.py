@@ -24,6 +24,9 @@ _SHORTEST = 16
 
 _MILLION = 1_000_000
 
+_SPARE = 1.25
+"""How much more than what is needed a higher limit should allow."""
+
 UNSEEN = "The budget does not see "
 """How the lines begin that `warnings` gives."""
 
@@ -213,11 +216,21 @@ def _spent(ceiling: Ceiling, what: Literal["tokens", "dollars"], ahead: float = 
         limit = ceiling.limits.tokens or 0
         sending = f" and about {ahead:.0f} to send" if ahead else ""
         told = f"{ceiling.tokens} tokens used{_by(ceiling)}{sending}, the limit is {limit}"
-        return RunPaused("tokens", f"{told}; `{ceiling.raised} --max-tokens {2 * limit}` raises it")
+        higher = round(_enough(limit, ceiling.tokens + ahead))
+        return RunPaused("tokens", f"{told}; `{ceiling.raised} --max-tokens {higher}` raises it")
     dollars = ceiling.limits.dollars or 0.0
     sending = f" and about {money(ahead)} to ask again" if ahead else ""
     told = f"{money(ceiling.cost.dollars) or '$0'} spent{_by(ceiling)}{sending}, the budget is {exact(dollars)}"
-    return RunPaused("dollars", f"{told}; `{ceiling.raised} --budget {exact(2 * dollars)[1:]}` raises it")
+    enough = exact(_enough(dollars, ceiling.cost.dollars + ahead))[1:]
+    return RunPaused("dollars", f"{told}; `{ceiling.raised} --budget {enough}` raises it")
+
+
+def _enough(limit: float, wanted: float) -> float:
+    """The limit doubled, as often as it takes to leave some room beside what is spent and wanted."""
+    found = 2 * limit
+    while 0 < found < _SPARE * wanted:
+        found *= 2
+    return found
 
 
 def _by(ceiling: Ceiling) -> str:

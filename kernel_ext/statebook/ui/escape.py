@@ -32,6 +32,14 @@ def words(text: str) -> str:
     return _MATHEMATICS.sub(lambda found: f"<span>{found[0]}</span>", code(text))
 
 
+def prose(text: str) -> str:
+    """HTML of running text of ours, in which backticks mark what a person can type."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # one is open: they mean something else here
+        return words(text)
+    return "".join(f"<code>{words(piece)}</code>" if place % 2 else words(piece) for place, piece in enumerate(pieces))
+
+
 def clip(text: str, limit: int) -> str:
     """At most about ``limit`` characters, saying how many are left out."""
     if len(text) <= limit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -43,7 +44,7 @@ _PAUSES: dict[PauseReason, str] = {
     "steps": "has reached its limit of steps",
     "tokens": "has reached its limit of tokens",
     "seconds": "has reached its limit of time",
-    "dollars": "has reached its budget",
+    "dollars": "is paused by a budget",
 }
 
 _STOPS = {
@@ -52,17 +53,20 @@ _STOPS = {
     "timeout": "out of time",
     "limit": "stopped at a limit",
 }
+_LIFTED = re.compile(r"[;:] `(?P<line>%agent [^`]+)`(?: raises it)?$")
+_WORD = re.compile(r"[a-z]+ (?!\w+=)")
+_AGAIN = re.compile(r"\s*Ask again\b[^.]*\.$")
 _MINUTE = 60
 _THOUSAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a run stopped without a finished answer: a sentence, what is known, and the line that goes on."""
+    """Why a run stopped without a finished answer: a sentence, what is known, and the lines that go on, in order."""
 
     headline: str
     detail: str
-    command: str
+    commands: tuple[str, ...]
 
 
 def ending(run: Run) -> Ending | None:
@@ -71,13 +75,27 @@ def ending(run: Run) -> Ending | None:
     command = f"%agent resume {name}"
     if run.status == "paused":
         headline = f"{name} {_PAUSES[run.pause.reason]}" if run.pause else f"{name} is paused"
-        return Ending(headline, _waiting(run), command)
+        return Ending(headline, *_way_on(_waiting(run), command))
     if run.status == "failed":
-        return Ending(f"{name} failed", visible(run.error), command)
+        return Ending(f"{name} failed", _sentence(visible(run.error)), (command,))
     if run.status == "interrupted":
         kept = "What it had written is kept, marked as unfinished." if run.answer else "Finished steps are kept."
-        return Ending(f"{name} was interrupted", kept, command)
+        return Ending(f"{name} was interrupted", kept, (command,))
     return None
+
+
+def _way_on(detail: str, resume: str) -> tuple[str, tuple[str, ...]]:
+    """What a pause says, without the line that lifts it, and the lines that go on: that one among them."""
+    lifted = _LIFTED.search(detail)
+    if lifted is None:
+        return _sentence(detail), (resume,)
+    own = lifted["line"].startswith(resume)
+    return _sentence(detail[: lifted.start()]), (lifted["line"],) if own else (lifted["line"], resume)
+
+
+def _sentence(text: str) -> str:
+    """With a capital where it begins with a plain word, which an address, a name or a call is not."""
+    return text[:1].upper() + text[1:] if _WORD.match(text) else text
 
 
 def _waiting(run: Run) -> str:
@@ -92,6 +110,12 @@ def _waiting(run: Run) -> str:
 def model_stop(model: ModelRecord) -> str:
     """Why a model step has no answer, in words."""
     return _STOPS.get(model.error, visible(model.error))
+
+
+def retried(model: ModelRecord) -> str:
+    """Why a model step has no answer that counts, when the model was asked again for it; "" where it has one."""
+    told = f"{visible(model.rejected)} Ask again." if model.rejected else model_stop(model)
+    return f"{_AGAIN.sub('', told)} Asked again." if _AGAIN.search(told) else told
 
 
 def pretty_arguments(call: ToolCall) -> str:
@@ -200,4 +224,4 @@ def activity(run: Run, progress: str = "") -> str:
         doing = f"{called(waiting[0].call, 60)}{more}"
     else:
         doing = "thinking"
-    return " · ".join(part for part in (run_name(run.number), doing, one_line(progress, 120)) if part)
+    return " · ".join(part for part in (run_name(run.number), doing, one_line(progress, 240)) if part)

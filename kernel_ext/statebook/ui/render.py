@@ -15,7 +15,7 @@ from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 
 from .answers import answer_html, answer_marks, type_line
-from .escape import clip, code, one_line, words
+from .escape import clip, code, one_line, prose, words
 from .lines import activity, ending, footer
 from .steps import steps_html
 
@@ -125,7 +125,8 @@ def _answer(run: Run, citations: Citations, texts: Mapping[str, str], anchor: st
         text = text[start if start > 0 else len(text) - LIVE :]
         note = '<p class="sb-quiet">… the beginning is shown when the answer is complete</p>'
     if run.status in ("failed", "interrupted"):
-        note += '<p class="sb-quiet"><em>Unfinished:</em></p>'
+        what = "Not in the form that was asked for" if run.models and run.models[-1].rejected else "Unfinished"
+        note += f'<p class="sb-quiet"><em>{what}:</em></p>'
 
     def cite(marks: Sequence[str]) -> str:
         return f'<sup class="sb-cite">{"".join(_mark(mark, citations, texts, anchor) for mark in marks)}</sup>'
@@ -189,13 +190,14 @@ def _ending(run: Run) -> str:
     end = ending(run)
     if end is None:
         return ""
-    detail = "".join(f"<p>{words(line)}</p>" for line in clip(end.detail, 1000).splitlines())
-    go_on = f"<p>To go on, run <code>{code(end.command)}</code></p>"
+    detail = "".join(f"<p>{prose(line)}</p>" for line in clip(end.detail, 1000).splitlines())
+    lines = ", then ".join(f"<code>{code(line)}</code>" for line in end.commands)
+    go_on = f"<p>To go on, run {lines}</p>"
     kind = "sb-card sb-failed" if run.status == "failed" else "sb-card"
     return f'<div class="{kind}"><p><strong>{words(end.headline)}</strong></p>{detail}{go_on}</div>\n'
 
 
 def _footer(run: Run) -> str:
-    notes = "".join(f"<div>{words(clip(note, 500))}</div>" for note in run.notes)
+    notes = "".join(f"<div>{prose(clip(note, 500))}</div>" for note in run.notes)
     line = f"<div>{words(footer(run))}</div>" if run.status != "running" else ""
     return f'<div class="sb-foot">{line}{notes}</div>' if line or notes else ""

@@ -8,7 +8,7 @@ from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import Reasoning
 
 from .escape import clip, code, one_line, words
-from .lines import DECISIONS, arguments_line, call_state, duration, model_stop, pretty_arguments, spent
+from .lines import DECISIONS, arguments_line, call_state, duration, pretty_arguments, retried, spent
 
 ARGUMENTS = 4000
 """Most characters of one call's arguments in an output."""
@@ -68,12 +68,22 @@ def _model_rows(run: Run, model: ModelRecord, *, last: bool) -> list[str]:
     if thoughts.strip():
         inside = f'<div class="sb-inside"><pre>{code(clip(thoughts, ARGUMENTS))}</pre></div>'
         rows.append(f"<details{told}><summary>Reasoning</summary>{inside}</details>")
-    if model.text.strip() and not last:
+    wrong = retried(model)
+    if wrong and not last:
+        rows.append(_thrown_away(model, wrong, told))
+    elif model.text.strip() and not last:
         rows.append(f"<div{told}>{words(one_line(model.text, 300))}</div>")
-    if model.error and not last:
-        rows.append(f'<div class="sb-bad"{told}>✗ {words(one_line(model_stop(model), 300))}</div>')
     rows += [_call(call, run, spent(model)) for call in model.calls]
     return rows
+
+
+def _thrown_away(model: ModelRecord, wrong: str, told: str) -> str:
+    """An answer that is none, which unfolds to what had arrived of it."""
+    line = f"✗ {words(one_line(wrong, 300))}"
+    if not model.text.strip():
+        return f'<div class="sb-bad"{told}>{line}</div>'
+    inside = f'<div class="sb-inside"><pre>{code(clip(model.text, RESULT))}</pre></div>'
+    return f'<details{told}><summary class="sb-bad">{line}</summary>{inside}</details>'
 
 
 def _call(call: CallRecord, run: Run, asking: str = "") -> str:

@@ -30,7 +30,7 @@ def figure():
 def test_a_figure_is_shown_and_told_by_its_labels(figure):
     found = describe("fig", figure)
     assert "matplotlib figure, 6.4 x 4.8 inches" in found.text
-    assert "title 'Boats by year', x 'year', 1 lines, legend 'boats'" in found.text
+    assert "title 'Boats by year', x 'year', 1 line, legend 'boats'" in found.text
     assert found.picture.media_type == "image/png"
     assert pixels(found.picture.data) == (640, 480)
 

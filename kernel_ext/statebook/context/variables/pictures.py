@@ -49,8 +49,11 @@ def _figure(figure: Any) -> Summary:
 
 def _axes(axes: Any) -> str:
     facts = [f"{name} {text!r}" for name, text in _labels(axes) if text]
-    counts = ((len(axes.lines), "lines"), (len(axes.patches), "patches"), (len(axes.images), "images"))
-    facts += [f"{count} {what}" for count, what in (*counts, (len(axes.collections), "collections")) if count]
+    counts = (
+        *((len(axes.lines), "line", "lines"), (len(axes.patches), "patch", "patches")),
+        *((len(axes.images), "image", "images"), (len(axes.collections), "collection", "collections")),
+    )
+    facts += [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
     legend = axes.get_legend()
     if legend is not None:
         facts.append(f"legend {', '.join(text.get_text() for text in legend.get_texts())!r}")

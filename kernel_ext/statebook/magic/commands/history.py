@@ -29,7 +29,8 @@ class HistoryCommands:
         """Runs, newest first."""
         newest = self._host.session().store.journal.next_run() - 1  # a bound on runs keeps a long session's list quick
         return self._listed(
-            "SELECT 'r' || run AS run, branch, status, left(replace(prompt, chr(10), ' '), 60) AS prompt,"
+            "SELECT 'r' || run AS run, branch, status, replace(left(prompt, 60), chr(10), ' ')"
+            " || CASE WHEN length(prompt) > 60 THEN '…' ELSE '' END AS prompt,"
             " coalesce(label, '') AS label, model, tool_calls, input_tokens + output_tokens AS tokens,"
             " '#' || checkpoint AS checkpoint, date_trunc('second', started) AS started"
             f" FROM runs WHERE runs.run > {newest - int(flags.n)} ORDER BY runs.run DESC"

@@ -13,6 +13,7 @@ from statebook.model.discovery import LocalServer, Provided, local_ports, look, 
 from statebook.model.openai.marks import read_mark
 from statebook.model.openai.presets import Preset
 from statebook.model.openai.presets.listing import Answer
+from statebook.model.openai.settings import Endpoint
 from statebook.model.registry import OFFLINE, origin_of, presets, provider_names
 from statebook.session.models import Choice, base_url_of, chosen
 from statebook.ui.sheets.listing import listing
@@ -62,7 +63,7 @@ class ModelCommands:
         if choice.automatic and choice.name == OFFLINE:
             near = [*(server for each in provided if (server := _near(each))), *others]
             hint = next((server.suggestion for server in near if server.suggestion), hint)
-        return Sheet(f"{choice.name} answers: {choice.why}", tuple(rows), hint)
+        return Sheet(f"In use: {choice.name} ({choice.why})", tuple(rows), hint)
 
     def _models(self, provider: str) -> pd.DataFrame:
         import pandas as pd
@@ -76,12 +77,15 @@ class ModelCommands:
         where = preset.endpoint(url, os.environ)
         answer = models_of(preset, where)
         if answer.problem:
-            raise ModelError(f"{preset.title} ({where.name}): {answer.problem}.", preset.to_configure)
+            raise ModelError(
+                f"{preset.title} ({where.name}): {answer.problem}.", _advice(preset, where, answer.problem)
+            )
         frame = pd.DataFrame(
             [(f"{provider}:{each.name}", each.context_tokens) for each in answer.models],
             columns=["model", "context_tokens"],
         )
-        return listing(frame.astype({"context_tokens": "Int64"}).sort_values("model", ignore_index=True))
+        frame = frame.astype({"context_tokens": "Int64"}).sort_values("model", ignore_index=True)
+        return listing(frame if frame.context_tokens.notna().any() else frame[["model"]])
 
     def _address(self, preset: Preset) -> str:
         """The base URL of the settings, else the port that is looked at where nothing else is said; "" for its own."""
@@ -121,6 +125,15 @@ def _near(each: Provided) -> LocalServer | None:
     if each.configured or each.where is None or each.answer is None or each.answer.problem:
         return None
     return LocalServer(each.preset.provider, each.where, each.answer)
+
+
+def _advice(preset: Preset, where: Endpoint, problem: str) -> str:
+    """What to do where a provider gives no list of its models."""
+    if not (preset.wants_key and preset.configured(os.environ)):
+        return preset.to_configure
+    if "refuses the key" in problem:
+        return preset.key_check(where, os.environ)
+    return "Check its address and the network; a model can be asked by its name without the list."
 
 
 def _count(answer: Answer) -> str:

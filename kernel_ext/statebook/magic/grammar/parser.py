@@ -31,7 +31,11 @@ class Parser(argparse.ArgumentParser):
             raise UsageError(
                 f"{self.prog} does not take {unknown[1]!r} here.", f"{below}`{self.prog} --help` shows what it takes."
             )
-        raise UsageError(f"{self.prog}: {message}.", f"`{self.prog} --help` shows how.")
+        chosen = re.fullmatch(r"argument (?:.*/)?(\S+): invalid choice: (.+?) \(choose from (.*)\)", message)
+        if chosen:
+            choices = ", ".join(filter(None, (each.strip("'") for each in chosen[3].split(", "))))
+            message = f"argument {chosen[1]}: {chosen[2]} is not one of {choices}"
+        raise UsageError(f"{self.prog}: {message.removeprefix('argument ')}.", f"`{self.prog} --help` shows how.")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Never leave the kernel."""
@@ -48,10 +52,9 @@ class Parser(argparse.ArgumentParser):
 
 def positive(text: str) -> int:
     """A whole number above 0."""
-    value = int(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
+    if not text.isdecimal() or int(text) <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
 
 
 def seconds(text: str) -> float:

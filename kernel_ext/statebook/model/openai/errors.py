@@ -35,6 +35,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _OVERLOADED = (503, 529)
 _SERVER_FAULT = 500
 _LATER = "Ask again in a moment."
+_LONG = 120
+"""Seconds from which a wait is told in minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +304,9 @@ def _wait(headers: Mapping[str, str], told: Told) -> float | None:
 
 
 def _when(wait: float | None) -> str:
-    return _LATER if wait is None else f"Ask again in {wait:.0f} s."
+    if wait is None:
+        return _LATER
+    return f"Ask again in {wait:.0f} s." if wait < _LONG else f"Ask again in {wait / 60:.0f} minutes."
 
 
 def _short(text: str) -> str:

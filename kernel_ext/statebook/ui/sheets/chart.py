@@ -91,9 +91,9 @@ class Chart:
         return [*ranked[:room], *([(f"{len(rest)} others", sum(value for _, value in rest))] if rest else [])]
 
     def _svg(self) -> str:
-        if not self.amounts:
-            return ""
         total = sum(each.value for each in self.amounts)
+        if not total:
+            return ""
         top = _round_up(total)
         parts = [*self._grid(top), *self._areas(top), *self._marks()]
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 
 _WIDEST = 72
 """Characters of a column in a terminal."""
+
+_SHORT = re.compile(r"<td>([^<]{1,20})</td>")
+"""Cells that stay on one line: names, numbers, times."""
 
 
 def listing(frame: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +45,12 @@ def _class() -> Any:
             with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
                 table = self.to_html(index=False, justify="left", border=0, max_rows=200)
             left = 'style="text-align:left;vertical-align:top"'
-            return table.replace("<td>", f"<td {left}>").replace("<th>", f"<th {left}>")
+            short = f'{left[:-1]};white-space:nowrap"'
+            return (
+                _SHORT.sub(rf"<td {short}>\1</td>", table)
+                .replace("<td>", f"<td {left}>")
+                .replace("<th>", f"<th {left}>")
+            )
 
     return Listing
 

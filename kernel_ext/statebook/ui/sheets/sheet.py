@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statebook.ui.escape import words
+from statebook.ui.escape import prose, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Sheet:
         """IPython's hook: the same as an HTML table, every text escaped."""
         rows = "".join(
             f'<tr><td style="text-align:left;vertical-align:top;white-space:nowrap"><b>{words(label)}</b></td>'
-            f'<td style="text-align:left;white-space:pre-wrap">{words(text)}</td></tr>'
+            f'<td style="text-align:left;white-space:pre-wrap">{prose(text)}</td></tr>'
             for label, text in self.rows
         )
         title = f"<p><b>{words(self.title)}</b></p>" if self.title else ""
-        hint = f'<p style="opacity:.7">{words(self.hint)}</p>' if self.hint else ""
+        hint = f'<p style="opacity:.7">{prose(self.hint)}</p>' if self.hint else ""
         return f"{title}<table><tbody>{rows}</tbody></table>{hint}" if rows else f"{title}{hint}"
 
 
