@@ -1,8 +1,12 @@
 """How far the journal may answer: ``off`` always asks, ``only`` never does and says which cell differs in what."""
 
 import asyncio
+import json
 import os
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 import statebook
@@ -55,6 +59,59 @@ def test_off_goes_on_with_what_has_no_answer_yet():
             ask(session, "Hi", "a", replay="off")
         assert ask(session, "Hi", "a", replay="off") == ("One.", False)
         assert session.store.run_numbers() == [1]
+
+
+class Near(BaseHTTPRequestHandler):
+    """Ollama on this machine, which is asked for its context too; ``asked`` are the paths."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self):
+        self._answer("application/json", {"models": [{"name": "small", "context_length": 4096}]})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = {"choices": [{"index": 0, "delta": {"content": "One."}, "finish_reason": "stop"}]}
+        self._answer("text/event-stream", said)
+
+    def _answer(self, media_type, body):
+        self.asked.append(self.path)
+        data = json.dumps(body).encode()
+        data = data if media_type == "application/json" else b"data: " + data + b"\n\ndata: [DONE]\n\n"
+        self.send_response(200)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def near(monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Near) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.server_address[1]}")
+        Near.asked.clear()
+        yield Near
+        server.shutdown()
+        thread.join(5)
+
+
+def test_only_asks_a_server_nothing_at_all(tmp_path, near):
+    with TemporarySession(model="ollama:small", folder=tmp_path) as session:
+        assert ask(session, "Hi", "a") == ("One.", False)
+        assert near.asked == ["/api/ps", "/v1/chat/completions"]
+        near.asked.clear()
+        assert ask(session, "Hi", "a", replay="only") == ("One.", True)
+        for wanted in ({"model": "ollama:other"}, {"model": "ollama:other", "branch": "main"}, {"cell_id": "b"}):
+            with pytest.raises(NotRecorded):
+                ask(session, "Another question", **({"cell": wanted.pop("cell_id", "a")} | wanted), replay="only")
+        session.session.configure(replace(session.session.settings, replay="only"))
+        assert session.session.model("ollama:third").context_tokens > 4096
+        assert near.asked == []
 
 
 def test_only_needs_neither_provider_nor_key(again):

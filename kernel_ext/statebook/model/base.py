@@ -18,12 +18,14 @@ class ModelSetup:
 
     ``env`` stands for the environment; ``base_url`` is "" for the provider's own. ``marks`` is what earlier calls have
     found out about endpoints, as text by the endpoint's shown name; what a model writes into it outlives the kernel.
+    ``quiet`` models are only named and replayed: nothing may be asked of their servers, not even what they can do.
     """
 
     env: Mapping[str, str] = field(repr=False)  # holds keys
     base_url: str = field(default="", repr=False)  # may hold a password
     state: StatePlace = "client"
     marks: MutableMapping[str, str] = field(default_factory=dict)
+    quiet: bool = False
 
 
 class Model(Protocol):

@@ -35,7 +35,7 @@ class Choice:
 def chosen(settings: Settings, env: Mapping[str, str]) -> Choice:
     """The model for cells that name none: a setting, else a key or base URL in the environment, else ``offline:``."""
     if settings.model:
-        return Choice(settings.model, "the setting model says so")
+        return Choice(settings.model, "set as model")
     if settings.base_url:
         return Choice("openai:", "the setting base_url is given")
     name, why = default_name(env)
@@ -70,25 +70,29 @@ class Models:
         self.settings = settings
         self.marks: MutableMapping[str, str] = Marks(store)
         self._env = os.environ if env is None else env
-        self._made: dict[tuple[str, str, str], Model] = {}
+        self._made: dict[tuple[str, str, str, bool], Model] = {}
         self._given: dict[str, Model] = {}
         self._used = ""
         self.lookout = Lookout(local_ports(self._env))
 
-    def get(self, name: str = "", base_url: str = "") -> Model:
-        """The model of that name, or the default. Raises UsageError, UnknownName and ModelError for what is none."""
+    def get(self, name: str = "", base_url: str = "", *, quiet: bool = False) -> Model:
+        """The model of that name, or the default. Raises UsageError, UnknownName and ModelError for what is none.
+
+        ``quiet`` as in `ModelSetup`: nothing is asked of any server.
+        """
         wanted = name
         if not wanted:
             choice = self.choice()
             wanted = choice.name
-            if choice.automatic and wanted == OFFLINE:
+            if choice.automatic and wanted == OFFLINE and not quiet:
                 self.lookout.begin()
         if wanted in self._given:
             return self._given[wanted]
         url = base_url or base_url_of(self.settings, wanted)
-        key = (wanted, url, self.settings.state)
+        key = (wanted, url, self.settings.state, quiet)
         if key not in self._made:
-            self._made[key] = resolve(wanted, ModelSetup(self._env, url, self.settings.state, self.marks))
+            setup = ModelSetup(self._env, url, self.settings.state, self.marks, quiet)
+            self._made[key] = resolve(wanted, setup)
         return self._made[key]
 
     def use(self, model: Model) -> None:

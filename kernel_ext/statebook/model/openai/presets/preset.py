@@ -71,7 +71,7 @@ class Preset:
             key_hint=self.to_configure,
             key_check=self.key_check(where, setup.env),
             key_optional=self._asks_without_key(where),
-            context_tokens=lambda: window(self.provider, model, where, setup.env, setup.marks),
+            context_tokens=lambda: window(self.provider, model, where, setup),
             connect=self._connect(where, setup.env),
             price=_nothing if self.is_free(model, where) else price,
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from statebook.model.base import ModelSetup
 from statebook.model.openai.settings import Endpoint
 from statebook.model.prices import context_window
 
@@ -17,25 +17,30 @@ LOCAL = 8_192
 """Where nothing is known of a model near by: many local servers cut off silently what is longer than they were started
 with, and that is often little."""
 
+UNCUT = 1_000_000
+"""Where the server may not be asked, as its answers are only replayed: most conversations were recorded uncut."""
+
 _NEAR_SECONDS = 0.3
 _LAN_SECONDS = 1.0
 
 
-def window(provider: str, model: str, where: Endpoint, env: Mapping[str, str], marks: MutableMapping[str, str]) -> int:
+def window(provider: str, model: str, where: Endpoint, setup: ModelSetup) -> int:
     """The context of a model in tokens. Asks only servers on this machine or a private network, once a week."""
-    given = env.get("STATEBOOK_CONTEXT_TOKENS", "")
+    given = setup.env.get("STATEBOOK_CONTEXT_TOKENS", "")
     if given.isdigit() and int(given):
         return int(given)
     place = f"{where.name}#{model}"
-    remembered = marks.get(place, "")
+    remembered = setup.marks.get(place, "")
     if remembered.isdigit() and int(remembered):
         return int(remembered)
     if not where.local:
         return context_window(provider, model, where.base_url) or HOSTED
+    if setup.quiet:
+        return UNCUT
     told = _told(provider, model, where)
     if told is None:
         return HOSTED if provider == "litellm" else LOCAL  # a gateway: the models behind it are elsewhere
-    marks[place] = str(told)
+    setup.marks[place] = str(told)
     return told
 
 
