@@ -1,5 +1,6 @@
 """A fold that is cut off is undone, one that was finished is left alone, and a new file is whole or not there."""
 
+import hashlib
 import shutil
 import struct
 import subprocess
@@ -120,6 +121,33 @@ def test_torn_copies_are_of_a_fold_that_never_began(fold, open_store, share):
     beside(fold.path).write_bytes(fold.copies[: int(len(fold.copies) * share)])
     assert whole(open_store())
     assert not beside(fold.path).exists()
+
+
+@posix
+@pytest.mark.parametrize("body", [b"", struct.pack("<Q", 0), struct.pack("<QQQ", 3, 0, 1 << 60)])
+def test_copies_that_someone_else_made_up_are_ignored(fold, open_store, body):
+    made_up = b"statebook fold 1" + body
+    fold.found(fold.before)
+    beside(fold.path).write_bytes(made_up + hashlib.sha256(made_up).digest())
+    assert whole(open_store())
+
+
+@posix
+def test_an_older_file_in_the_place_of_the_copied_one_stays(path, open_store, monkeypatch):
+    store = open_store()
+    keep(store, *TEXTS[:5])
+    store.close()
+    older = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Guard, "lower", lambda _: None)
+        for text in TEXTS[5:7]:
+            store = open_store()
+            keep(store, text)
+            store.close()
+    path.write_bytes(older)  # as from a backup; the copies are of the fold after the next
+    open_store().close()
+    assert path.read_bytes() == older
+    assert not beside(path).exists()
 
 
 @posix

@@ -16,7 +16,7 @@ import hashlib
 import os
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,14 +55,10 @@ class Copies:
         body, digest = raw[:-32], raw[-32:]
         if not body.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
             return None
-        at = len(_MAGIC) + _COUNT.size
-        parts = []
-        for _ in range(*_COUNT.unpack_from(body, len(_MAGIC))):
-            place, length = _PART.unpack_from(body, at)
-            at += _PART.size
-            parts.append((place, body[at : at + length]))
-            at += length
-        (_, head), *blocks = parts
+        try:
+            (_, head), *blocks = _parts(body)
+        except (struct.error, ValueError):
+            return None  # whole, but not written by us
         return cls(Head(head[:PAGE], (head[PAGE : 2 * PAGE], head[2 * PAGE :])), tuple(blocks))
 
     @classmethod
@@ -77,6 +73,15 @@ class Copies:
                 file.seek(HEAD + block * size)
                 kept.append((HEAD + block * size, file.read(size)))
         return cls(head, tuple(kept))
+
+
+def _parts(body: bytes) -> Iterator[tuple[int, bytes]]:
+    at = len(_MAGIC) + _COUNT.size
+    for _ in range(*_COUNT.unpack_from(body, len(_MAGIC))):
+        place, length = _PART.unpack_from(body, at)
+        at += _PART.size
+        yield place, body[at : at + length]
+        at += length
 
 
 class Guard:
