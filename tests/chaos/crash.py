@@ -47,7 +47,6 @@ def _found(before, folder, name):
 
 
 def _crashes(name, requests, count, choose, found):
-    """Half of the moments are anywhere, half are inside folds, which are short."""
     moments = _moments(requests, count, choose, found)
     disk, seen = Disk(found), set()
     for moment in range(len(requests) + 1):
@@ -61,15 +60,17 @@ def _crashes(name, requests, count, choose, found):
 
 
 def _moments(requests, count, choose, found):
-    disk, folds = Disk(found), []
+    """A third anywhere, a third in folds, which are short, a third just after something was done outside."""
+    disk, folds, acts = Disk(found), [], []
     for moment, request in enumerate(requests, 1):
         disk.take(request)
         if disk.folding:
             folds.append(moment)
-    inside = count // 2 if folds else 0
-    return Counter(choose.choices(folds, k=inside) if folds else ()) + Counter(
-        choose.choices(range(len(requests) + 1), k=count - inside)
-    )
+        if request.name.endswith("/ledger"):
+            acts += [moment, min(moment + 1, len(requests))]
+    anywhere = range(len(requests) + 1)
+    kinds = (folds or anywhere, acts or anywhere, anywhere)
+    return Counter(choose.choice(kinds[number % 3]) for number in range(count))
 
 
 def _key(state):
