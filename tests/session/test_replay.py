@@ -94,6 +94,8 @@ def test_a_replay_says_how_many_runs_are_newer(session):
     ask(session, "Hu", "c")
     notes = asyncio.run(session.ask("Hi", cell_id="a")).notes
     assert notes == ["Recorded before 2 newer runs (up to r3); --fresh asks again."]
+    session.restart()
+    assert asyncio.run(session.ask("Hi", cell_id="a")).notes == []  # as on Run All
 
 
 def test_a_run_without_an_answer_is_gone_on_with_by_its_cell():

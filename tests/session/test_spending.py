@@ -223,3 +223,11 @@ def test_a_file_that_is_no_store_is_passed_over(kernel, tmp_path):
     session = kernel.open("notes")
     assert spent(session, "notebook").tokens == 0
     assert session.spending.unread == ("broken.statebook.duckdb",)
+
+
+def test_the_limit_that_is_proposed_is_enough(session, go):
+    go(session.ask("One"))
+    go(session.ask("Two"))
+    session.session.spending.set("session", Limits(dollars=0.01))
+    with pytest.raises(RunPaused, match=r"--budget 0.08` raises it. Then go on with `%agent resume r3`"):
+        go(session.ask("Three"))

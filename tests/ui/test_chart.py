@@ -66,3 +66,9 @@ def test_nothing_spent_is_no_drawing():
     empty = Chart("$0 by 0 model calls in 0 runs", (), str)
     assert "<svg" not in empty._repr_html_()
     assert repr(empty) == empty.title
+
+
+def test_calls_that_cost_nothing_have_no_empty_axis():
+    chart = Chart("0 tokens by 1 model call in 1 run", (Amount("r1", "a:one", 0.0),), str)
+    assert "<svg" not in chart._repr_html_()
+    assert chart.title in chart._repr_html_()

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pandas as pd
 import pytest
-from statebook.protocol.journal.events import PauseReason, RunEnded, RunPaused, ToolFinished
+from statebook.protocol.journal.events import AnswerRejected, PauseReason, RunEnded, RunPaused, ToolFinished
 from statebook.protocol.messages import ToolResult
 from statebook.protocol.models import Cost, Usage, exact, money
 from statebook.protocol.passages import Passage
@@ -297,3 +297,39 @@ def test_lists_and_sheets_keep_prices_and_markup_as_text():
     table = soup_of(listing(pd.DataFrame({"text": ["$5 and $10", "<script>x</script>"]}))._repr_html_()).table
     assert "mathjax_ignore" in table["class"]
     assert not table.find("script")
+
+
+def test_a_pause_names_the_lines_that_go_on_once():
+    raised = "$0.0600 spent by this session, the budget is $0.05; `%agent limits session --budget 0.10` raises it"
+    text = run_text(Journal().model("so far").add(RunPaused("dollars", raised)).run())
+    assert "the budget is $0.05\nTo go on: %agent limits session --budget 0.10, then %agent resume r3" in text
+    unpriced = "what it costs is not known; limit its tokens: `%agent resume r3 --max-tokens 100000`"
+    html = run_html(Journal().model("so far").add(RunPaused("dollars", unpriced)).run())
+    assert "<p>What it costs is not known; limit its tokens</p>" in html
+    assert "<p>To go on, run <code>%agent resume r3 --max-tokens 100000</code></p>" in html
+
+
+def test_an_answer_that_was_thrown_away_unfolds_under_why():
+    broken = Journal().stopped("Half of **it", error="The connection broke off. Ask again.").model("All of it.")
+    soup = soup_of(run_html(broken.add(RunEnded("done")).run()))
+    fold = soup.find("details")
+    assert fold.summary.get_text() == "✗ The connection broke off. Asked again."
+    assert fold.pre.get_text() == "Half of **it"
+    misfit = Journal().model("[]").add(AnswerRejected("it is no object."), 1).model("{}").add(RunEnded("done")).run()
+    assert "✗ Not in the form that was asked for: it is no object. Asked again." in stripped(run_html(misfit))
+
+
+def test_what_can_be_typed_is_marked_as_code_and_stays_text():
+    hint = soup_of(Sheet("T", (), "`%agent cost <b>` shows it; $5 stays.")._repr_html_())
+    assert hint.code.get_text() == "%agent cost <b>"
+    assert not hint.p.find_next_sibling("p").find("b")
+    odd = Sheet("T", (), "a ` alone")._repr_html_()
+    assert "a ` alone" in odd
+
+
+def test_an_empty_column_is_not_drawn_and_stays_in_the_frame():
+    frame = listing(pd.DataFrame({"run": ["r1"], "label": [""], "started": ["2026-11-23 06:20:10"]}))
+    table = soup_of(frame._repr_html_()).table
+    assert [cell.get_text() for cell in table.find_all("th")] == ["run", "started"]
+    assert "nowrap" in table.find_all("td")[1]["style"]
+    assert list(frame.columns) == ["run", "label", "started"]

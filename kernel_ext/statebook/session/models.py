@@ -35,9 +35,9 @@ class Choice:
 def chosen(settings: Settings, env: Mapping[str, str]) -> Choice:
     """The model for cells that name none: a setting, else a key or base URL in the environment, else ``offline:``."""
     if settings.model:
-        return Choice(settings.model, "set as model")
+        return Choice(settings.model, "from the model setting")
     if settings.base_url:
-        return Choice("openai:", "the setting base_url is given")
+        return Choice("openai:", "from the base_url setting")
     name, why = default_name(env)
     return Choice(name, why, automatic=True)
 

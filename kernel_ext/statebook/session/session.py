@@ -63,6 +63,7 @@ class Session:
         self.permissions = Permissions(store)
         self.models = Models(store, settings)
         self.spending = Spending(store, notebook.path)
+        self._found = store.journal.next_run() - 1
         self._runs: dict[int, Run] = {}
         self._record = Record(store, self.run, lambda: {cell for cell, _ in cells_of(notebook.path)})
         self._active: int = 0
@@ -274,7 +275,9 @@ class Session:
         return Limits(settings.max_steps, settings.max_tokens, settings.timeout, settings.budget)
 
     def _replay(self, run: Run, wanted: Wanted, sink: Sink) -> Run:
-        later = [number for number in self.store.run_numbers() if number > run.number]
+        # those that were here already count as the notebook's: all its cells run again in order need no word on them
+        since = max(run.number, self._found)
+        later = [number for number in self.store.run_numbers() if number > since]
         shown = replace(run, replayed=True, notes=notes_of(run, wanted, later))
         close(sink, shown)
         return shown

@@ -114,7 +114,9 @@ def model_stop(model: ModelRecord) -> str:
 
 def retried(model: ModelRecord) -> str:
     """Why a model step has no answer that counts, when the model was asked again for it; "" where it has one."""
-    told = f"{visible(model.rejected)} Ask again." if model.rejected else model_stop(model)
+    if model.rejected:
+        return f"Not in the form that was asked for: {visible(model.rejected)} Asked again."
+    told = model_stop(model)
     return f"{_AGAIN.sub('', told)} Asked again." if _AGAIN.search(told) else told
 
 

@@ -25,7 +25,7 @@ _PROMPTS = ("context",)
 def _one_line(about: str) -> str:
     """JupyterLab would break a type's words over lines that cover each other: at most 70 characters, unbreakable."""
     short = about if len(about) <= _WIDEST else f"{about[: _WIDEST - 1]}…"
-    return short.replace(" ", "\N{NO-BREAK SPACE}")
+    return short.replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 class Silence(list[SimpleCompletion]):

@@ -41,9 +41,10 @@ def _class() -> Any:
         def _repr_html_(self) -> str:
             if self.empty:
                 return "<p><i>nothing yet</i></p>"
+            told = [name for name in self.columns if self[name].astype(str).str.strip().any()]  # empty ones take room
             # prices between dollar signs are no mathematics
             with pd.option_context("display.max_colwidth", None, "display.html.use_mathjax", False):
-                table = self.to_html(index=False, justify="left", border=0, max_rows=200)
+                table = self.to_html(columns=told, index=False, justify="left", border=0, max_rows=200)
             left = 'style="text-align:left;vertical-align:top"'
             short = f'{left[:-1]};white-space:nowrap"'
             return (

@@ -64,7 +64,7 @@ class RequestSheet:
         if not self.account.compared:
             cache = "There is no last request to this model on this branch that could have filled a provider's cache."
         else:
-            share = round(100 * known / max(self.account.tokens, 1))
+            share = 100 * known // max(self.account.tokens, 1)
             cache = (
                 f"It begins like the last request for about {known:,} tokens ({share} %, marked):"
                 " a provider may have these."
