@@ -60,8 +60,35 @@ def test_a_file_that_is_no_toml_is_told_and_breaks_nothing_else(project, tmp_pat
 
 
 def test_someone_elses_broken_file_is_not_our_business(project, tmp_path):
-    (project / "pyproject.toml").write_text("[tool.other\n")
-    resolve([from_project(project, tmp_path)]).check()
+    for text in ("[tool.other\n", "[project]\ndependencies = ['statebook'\n"):
+        (project / "pyproject.toml").write_text(text)
+        resolve([from_project(project, tmp_path)]).check()
+
+
+@pytest.mark.parametrize("table", ["[tool]\nstatebook = {max_steps = 7}", '[tool."statebook"]\nmax_steps = 7'])
+def test_its_table_may_be_written_in_any_way_that_toml_has(project, tmp_path, table):
+    (project / "pyproject.toml").write_text(table)
+    assert from_project(project, tmp_path).values["max_steps"].value == 7
+
+
+LONG = "a" * 5_000
+HOSTILE = {
+    "a null character": ('sources = ["a\\u0000b"]\nstore = "a\\u0000.statebook.duckdb"', "is no path that can be used"),
+    "a long path": (f'sources = ["{LONG}"]\nstore = "{LONG}/x.statebook.duckdb"', "sources"),
+    "a long number": (f"max_tokens = {'9' * 6_000}", "it is no TOML"),
+    "a deep list": (f"x = {'[' * 5_000}{']' * 5_000}", "it is no TOML"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_told_in_one_line(project, tmp_path, name):
+    text, told = HOSTILE[name]
+    write(project, text)
+    found = resolve([from_project(project, tmp_path)], project)
+    assert (found.settings.sources, found.settings.store) != ((LONG,), LONG)
+    with pytest.raises(UsageError, match=told) as caught:
+        found.check()
+    assert "\n" not in str(caught.value)
 
 
 def test_a_misspelt_key_and_a_wrong_value_are_told(project, tmp_path):

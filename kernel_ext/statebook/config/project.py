@@ -17,7 +17,8 @@ from .sources import Fault, Given, Layer, read_layer
 
 _OWN = "statebook.toml"
 _SHARED = "pyproject.toml"
-_TABLE = "tool.statebook"
+_NAME = "statebook"
+_TABLE = f"tool.{_NAME}"
 _LARGEST = 1_000_000
 """Bytes of a file that is still looked into."""
 
@@ -52,16 +53,17 @@ def _read(path: Path) -> Layer | None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None if path.name == _SHARED else _unreadable(path, "it can't be read as text")
-    if path.name == _SHARED and _TABLE not in text:
+    if path.name == _SHARED and _NAME not in text:
         return None
     try:
         table = tomllib.loads(text)
-        found = table.get("tool", {}).get("statebook") if path.name == _SHARED else table
-    except (tomllib.TOMLDecodeError, AttributeError) as error:
-        return _unreadable(path, f"it is no TOML: {error}")
-    if found is None:
-        return None
-    return _layer(path, found) if isinstance(found, dict) else _unreadable(path, f"{_TABLE} is no table")
+        found = table.get("tool", {}).get(_NAME) if path.name == _SHARED else table
+    except (ValueError, AttributeError, RecursionError) as error:  # numbers too long, lists too deep among them
+        ours = path.name == _OWN or _TABLE in text
+        return _unreadable(path, f"it is no TOML: {error}") if ours else None
+    if found is None or isinstance(found, dict):
+        return None if found is None else _layer(path, found)
+    return _unreadable(path, f"{_TABLE} is no table")
 
 
 def _unreadable(path: Path, why: str) -> Layer:
@@ -81,7 +83,12 @@ def _keep_inside(layer: Layer, name: str, folder: Path) -> None:
     """Make a path setting absolute, or a fault where it leads out of the project's folder, also through a link."""
     given = layer.values.pop(name)
     paths = given.value if isinstance(given.value, tuple) else (given.value,)
-    full = tuple((folder / str(path)).resolve() for path in paths)
+    try:
+        full = tuple((folder / str(path)).resolve() for path in paths)
+    except (OSError, ValueError) as why:  # a path that is too long, or holds a null character
+        error = UsageError(f"{given.where} is no path that can be used: {type(why).__name__}.", "Mend it.")
+        layer.faults.append(Fault(name, "project", error))
+        return
     outside = next((path for path, found in zip(paths, full, strict=True) if not found.is_relative_to(folder)), None)
     if outside is not None:
         error = UsageError(f"{given.where} names {outside!r}, outside of {folder}.", f"{_elsewhere(name)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,10 @@ def _outranks(level: Level, other: Level) -> bool:
 
 def _missing(given: Given, folder: Path) -> UsageError | None:
     for path in given.value if isinstance(given.value, tuple) else ():
-        if not (folder / Path(path).expanduser()).exists():
+        there = False
+        with suppress(OSError, ValueError, RuntimeError):  # a path that is too long, or a home that nobody has
+            there = (folder / Path(path).expanduser()).exists()
+        if not there:
             return UsageError(f"{given.where}: there is no {folder / path}.", "Name folders or files that exist.")
     return None
 
