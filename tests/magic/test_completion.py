@@ -136,6 +136,21 @@ def test_names_after_an_at_data_first(tab):
     assert list(tab("%agent context Compare @na")) == ["@names"]
 
 
+class Unbound:
+    """A proxy outside of its context, as Flask's and Django's are."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("no")
+
+
+def test_a_proxy_in_the_notebook_does_not_stop_tab(tab, shell, capsys):
+    shell.user_ns.update(lost=Unbound(), form={"type": "object"})
+    assert list(tab("%%agent\nCompare @l")) == ["@lost"]
+    assert list(tab("%%agent --schema f")) == ["form"]
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("used")
 def test_python_inside_braces(tab):
     assert list(tab("%%agent\nIt is {{ma")) == ["max", "map", "math"]

@@ -218,7 +218,15 @@ class BrokenFigure:
         raise RuntimeError("no")
 
 
-@pytest.mark.parametrize("make", [Broken, BrokenLength, BrokenArray, BrokenFigure, Everything])
+class Unbound:
+    """A proxy outside of its context, as Flask's and Django's are."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("make", [Broken, BrokenLength, BrokenArray, BrokenFigure, Everything, Unbound])
 def test_a_value_that_fails_is_told_all_the_same(make):
     assert make.__name__ in describe("b", make()).text
 

@@ -22,9 +22,9 @@ def describe(name: str, value: object) -> Summary:
     Never raises, imports nothing, and calls nothing of a value but what its size, shape and repr need. Big data is
     sampled, and the text says so.
     """
-    if is_secret(name, value):
-        return Summary(f"{name}: {kind_of(value)} {mask(value)}")  # type: ignore[arg-type]  # a secret is a text or bytes
     try:
+        if is_secret(name, value):
+            return Summary(f"{name}: {kind_of(value)} {mask(value)}")  # type: ignore[arg-type]  # it is a text or bytes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = _look(name, value)

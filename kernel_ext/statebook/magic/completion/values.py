@@ -95,7 +95,7 @@ class Known:
 
     def _forms(self, _spot: Spot) -> list[Option]:
         named = self._around.namespace.named()
-        return [option for option in self.variables() if isinstance(named.get(option.text), (type, dict))]
+        return [option for option in self.variables() if issubclass(type(named.get(option.text)), (type, dict))]
 
     # -- the session ---------------------------------------------------------------------------------------------
 
@@ -156,7 +156,7 @@ class Known:
 
 
 def _rank(value: object) -> int:
-    if isinstance(value, types.ModuleType):
+    if issubclass(type(value), types.ModuleType):  # not isinstance: a proxy's class may be a property that fails
         return 2
     return 1 if callable(value) else 0
 
