@@ -168,7 +168,7 @@ class Magics:
             await compact(session, sink, self._asker(), model=flags.model, limits=_limits(flags))
         except asyncio.CancelledError:
             raise stopped(session) from None
-        note("Models see this summary in place of the runs so far; `%agent compact --undo` shows them the runs again.")
+        note("Models see this summary in place of the runs so far; `%agent compact --undo` takes it back.")
 
     async def _resume(self, flags: Flags) -> None:
         self.resolved().check()
@@ -307,8 +307,10 @@ def stopped(session: Session) -> RunInterrupted:
     if not session.latest:
         return RunInterrupted("Stopped before the run began.")
     run = session.run(session.latest)
+    kept = "the text so far is kept"
+    if run.steps:
+        kept = f"its {run.steps} finished step{'s' * (run.steps != 1)} and the text so far are kept"
     return RunInterrupted(
-        f"{run_name(run.number)} was stopped; its {run.steps} finished step{'s' * (run.steps != 1)} and the text"
-        f" so far are kept ({checkpoint_name(run.checkpoint)}). Run the cell again to go on,"
-        " or with --fresh to start over."
+        f"{run_name(run.number)} was stopped; {kept} ({checkpoint_name(run.checkpoint)})."
+        " Run the cell again to go on, or with --fresh to start over."
     )

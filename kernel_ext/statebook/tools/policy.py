@@ -21,6 +21,8 @@ _EFFECTS: dict[Effect, str] = {
     "idempotent": "doing it twice is the same as once",
     "write": "it can change things that a rewind can't undo",
 }
+NO_RULE = "; no rule of yours covers it"
+"""How a reason ends that is the effect's own."""
 _BY_KEY = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
 _TOOL = re.compile(r"[\w*?\[\]!-]+")
 _EXAMPLE = "Write for example: allow write_file path=notes/*, deny python, ask *."
@@ -50,7 +52,7 @@ class Policy:
             every = rule.verdict == "allow"
             if fnmatch.fnmatchcase(spec.name, rule.tool) and _matches(rule.arguments, arguments, every=every):
                 return rule.verdict, f"rule: {show_rule(rule)}"
-        return _DEFAULTS[spec.effect], f"{_EFFECTS[spec.effect]}; no rule of yours covers it"
+        return _DEFAULTS[spec.effect], f"{_EFFECTS[spec.effect]}{NO_RULE}"
 
 
 def parse_rule(text: str) -> Rule:

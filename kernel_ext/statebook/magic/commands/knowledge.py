@@ -9,7 +9,7 @@ from statebook.protocol.approvals import Rule
 from statebook.protocol.calls import AgentCall
 from statebook.session.conversation.preview import foresee
 from statebook.session.memory import add_memory, forget_memory
-from statebook.tools.policy import parse_rule, show_rule
+from statebook.tools.policy import NO_RULE, parse_rule, show_rule
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sheets.request import RequestSheet
 from statebook.ui.sheets.sheet import Sheet
@@ -73,9 +73,11 @@ class KnowledgeCommands:
         rows = []
         for tool in session.toolset.all():
             verdict, why = policy.decide(tool.spec, "{}")
-            first = tool.spec.description.strip().splitlines()[0]
-            rows.append((tool.spec.name, f"{verdict} · {tool.spec.effect} · {tool.spec.origin} · {first}\n{why}"))
-        return Sheet("Tools", tuple(rows), "Change one with `%agent tools allow write_file path=notes/*`.")
+            first = tool.spec.description.strip().splitlines()[0].partition(". ")[0].rstrip(".")
+            told = "" if why.endswith(NO_RULE) else f"\n{why}"
+            rows.append((tool.spec.name, f"{verdict} · {tool.spec.effect} · {tool.spec.origin} · {first}{told}"))
+        hint = "Where you set no rule, reading is allowed and what can't be undone asks."
+        return Sheet("Tools", tuple(rows), f"{hint} Change one with `%agent tools allow write_file path=notes/*`.")
 
     def do_sources(self, flags: Flags) -> Any:
         """The documents, after a fresh scan; or other folders from now on."""

@@ -25,7 +25,7 @@ def cell_parser() -> Parser:
         epilog="In the prompt: {{expr}} puts a Python value in, @name hands a variable over, @file:path a file.",
         allow_abbrev=False,
     )
-    parser.add_argument("-m", "--model", default="", metavar="P:M", help="which model answers, e.g. openai:gpt-5 or offline:")
+    parser.add_argument("-m", "--model", default="", metavar="P:M", help="which model answers: openai:gpt-5, offline:")
     parser.add_argument(
         "-t", "--temperature", type=float, metavar="X", help="sampling temperature, where the model has one"
     )

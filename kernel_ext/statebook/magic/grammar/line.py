@@ -18,7 +18,7 @@ _PROSE = ("context", "memory", "tools")
 def line_parser() -> Parser:
     """The grammar of the %agent line: a subcommand and what it takes. A bare %agent is ``status``."""
     parser = Parser(prog="%agent", description="Look into the notebook's agent session, and steer it.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=Parser)
     commands.add_parser("status", help="where the session stands (also: a bare %%agent line)")
     listing = commands.add_parser("list", help="the runs, newest first")
     listing.add_argument("-n", type=positive, default=20, metavar="N", help="how many (20)")
@@ -73,9 +73,7 @@ def _add_settings(commands: Any) -> None:
     models.add_argument("provider", nargs="?", default="", help="list the models of one (ollama, openai, ...)")
     config = commands.add_parser("config", help="the settings in force, and where each comes from")
     config.add_argument("name", nargs="?", default="", help="one setting")
-    compact = commands.add_parser(
-        "compact", help="let the model sum up the conversation so far; the runs stay as they are"
-    )
+    compact = commands.add_parser("compact", help="let the model sum up the conversation; the runs stay")
     compact.add_argument("--undo", action="store_true", help="show models the runs themselves again")
     compact.add_argument("-m", "--model", default="", metavar="P:M", help="summed up by another model")
     compact.add_argument("-v", "--verbose", action="store_true", help="print a line per step")
