@@ -157,6 +157,19 @@ def test_a_chosen_offline_model_is_no_fallback(recorded):
         assert ask(session, "Second question, about cheese\nand more", "b")[1] is False
 
 
+def test_another_server_named_by_the_cell_is_asked_anew(tmp_path):
+    one, other = "http://127.0.0.1:1/v1", "http://127.0.0.1:2/v1"
+    with TemporarySession(model=ScriptedModel([say("One."), say("Two.")]), folder=tmp_path) as session:
+        assert ask(session, "Hi", "a", base_url=one) == ("One.", False)
+        assert ask(session, "Hi", "a", base_url=f"{one}?key=secret") == ("One.", True)
+        with pytest.raises(NotRecorded, match=f"the server, {one} then and {other} now"):
+            ask(session, "Hi", "a", base_url=other, replay="only")
+        with pytest.raises(NotRecorded, match=f"the server, {one} then and none named now"):
+            ask(session, "Hi", "a", replay="only")
+        assert ask(session, "Hi", "a", base_url=other) == ("Two.", False)
+        assert ask(session, "Hi", "a", base_url=one, replay="only") == ("One.", True)
+
+
 def test_fresh_and_only_contradict_each_other(again):
     with pytest.raises(UsageError, match="Use one of the two"):
         ask(again, "First question", "a", fresh=True, replay="only")

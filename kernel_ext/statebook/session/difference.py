@@ -11,6 +11,7 @@ from statebook.ids import run_name
 from statebook.protocol.calls import AgentCall, AnswerForm
 from statebook.protocol.journal.runs import Run
 
+from .models import shown
 from .replay import Wanted, key_of
 
 _WORDS = 8
@@ -42,7 +43,7 @@ def _named(call: AgentCall, place: int) -> str:
 
 
 def _differences(call: AgentCall, wanted: Wanted, run: Run) -> Iterator[str]:
-    """What differs, in words: prompt, attachments, model, temperature, form of the answer, tools."""
+    """What differs, in words: prompt, attachments, model, temperature, form of the answer, server, tools."""
     old = run.started
     if call.prompt.strip() != old.prompt.strip():
         yield "the prompt"
@@ -65,7 +66,11 @@ def _differences(call: AgentCall, wanted: Wanted, run: Run) -> Iterator[str]:
         temperature=old.temperature,
         answer=old.answer,
     )
-    if key_of(same, old.model) != old.key:
+    servers = dict.fromkeys((call.base_url, "", old.base_url))
+    fits = [url for url in servers if key_of(replace(same, base_url=url), old.model) == old.key]
+    if fits and fits[0] != call.base_url:
+        yield f"the server, {fits[0] or 'none named'} then and {shown(call.base_url) or 'none named'} now"
+    elif not fits:
         yield f"the tools, {', '.join(old.tools) or 'none'} then and {_tools(call)} now"
 
 

@@ -1,8 +1,9 @@
 """Unchanged cells answer from the journal: which recorded run, if any, belongs to this cell.
 
-A run belongs to a cell when the cell asks the same (prompt, attachments, model, tools, temperature, form of the answer:
-the *key*) and is the same cell. Jupyter front ends tell a cell's id; where they do not, each recorded run answers one
-cell per kernel, in the order in which they were recorded, so that Run All finds each its own.
+A run belongs to a cell when the cell asks the same (prompt, attachments, model, server where it names one, tools,
+temperature, form of the answer: the *key*) and is the same cell. Jupyter front ends tell a cell's id; where they do
+not, each recorded run answers one cell per kernel, in the order in which they were recorded, so that Run All finds each
+its own.
 
 A cell that names no model was answered by whatever the machine had. Where nothing is configured now, or under
 ``--replay only``, such an answer belongs to the cell whichever model gave it. A configured model asks anew: who has
@@ -24,6 +25,8 @@ from statebook.protocol.journal.events import RunStarted
 from statebook.protocol.journal.runs import Run
 from statebook.run.asking.recorded import Replay
 from statebook.store.store import Store
+
+from .models import shown
 
 FINISHED = ("done",)
 """The states of a run that has its answer."""
@@ -65,6 +68,8 @@ def key_of(call: AgentCall, model: str) -> str:
         "tools": sorted(call.tools) if call.tools is not None else None,
         "temperature": call.temperature,
     }
+    if call.base_url:
+        asked["server"] = shown(call.base_url)
     if call.answer != AnswerForm():  # left out as a default, so that older records keep their keys
         asked["answer"] = to_json(call.answer)
     return digest(canonical(asked))[:32]
