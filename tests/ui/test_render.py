@@ -45,6 +45,21 @@ def stripped(html: str) -> str:
     return re.sub(r"\s+", " ", page.get_text(" "))
 
 
+@pytest.mark.parametrize(("stop", "told"), [("length", "The answer is cut"), ("refusal", "declined"), ("end", "")])
+def test_an_answer_that_is_not_whole_says_so(stop, told):
+    run = done()
+    run.models[-1].stop = stop
+    for shown in (
+        stripped(run_html(run, texts)),
+        run_text(run),
+        stripped(run_html(replace(run, replayed=True), texts)),
+    ):
+        assert told in shown
+        assert ("The answer is cut" in shown) == (stop == "length")
+    run.status = "running"
+    assert "The answer is cut" not in run_text(run)
+
+
 def test_marks_are_numbered_in_order_of_appearance_and_lead_to_their_passage():
     page = soup_of(run_html(done(), texts))
     marks = page.select(".sb-answer sup a")

@@ -12,7 +12,7 @@ from statebook.protocol.approvals import Choice
 from statebook.protocol.journal.events import PauseReason
 from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import ResultStatus, ToolCall
-from statebook.protocol.models import Cost, Usage
+from statebook.protocol.models import Cost, StopReason, Usage
 
 from .escape import one_line, visible
 
@@ -52,6 +52,10 @@ _STOPS = {
     "kernel_died": "its kernel died",
     "timeout": "out of time",
     "limit": "stopped at a limit",
+}
+_NOT_WHOLE: dict[StopReason, str] = {
+    "length": "The answer is cut: its model writes no more than this at once. Ask it to go on in the next cell.",
+    "refusal": "The model declined, or a filter of its provider ended the answer.",
 }
 _LIFTED = re.compile(r"[;:] `(?P<line>%agent [^`]+)`(?: raises it)?$")
 _WORD = re.compile(r"[a-z]+ (?!\w+=)")
@@ -96,6 +100,12 @@ def _way_on(detail: str, resume: str) -> tuple[str, tuple[str, ...]]:
 def _sentence(text: str) -> str:
     """With a capital where it begins with a plain word, which an address, a name or a call is not."""
     return text[:1].upper() + text[1:] if _WORD.match(text) else text
+
+
+def remarks(run: Run) -> list[str]:
+    """What a reader has to know of a run besides its answer: its notes, and an answer that is no whole one."""
+    stop = run.models[-1].stop if run.models and run.status == "done" else "end"
+    return [*run.notes, *([_NOT_WHOLE[stop]] if stop in _NOT_WHOLE else [])]
 
 
 def _waiting(run: Run) -> str:

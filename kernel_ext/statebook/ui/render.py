@@ -16,7 +16,7 @@ from statebook.protocol.tools import ArtifactData
 
 from .answers import answer_html, answer_marks, type_line
 from .escape import clip, code, one_line, prose, words
-from .lines import activity, ending, footer
+from .lines import activity, ending, footer, remarks
 from .steps import steps_html
 
 Passages = Callable[[Sequence[Passage]], Mapping[str, str]]
@@ -198,6 +198,6 @@ def _ending(run: Run) -> str:
 
 
 def _footer(run: Run) -> str:
-    notes = "".join(f"<div>{prose(clip(note, 500))}</div>" for note in run.notes)
+    notes = "".join(f"<div>{prose(clip(note, 500))}</div>" for note in remarks(run))
     line = f"<div>{words(footer(run))}</div>" if run.status != "running" else ""
     return f'<div class="sb-foot">{line}{notes}</div>' if line or notes else ""

@@ -9,7 +9,7 @@ from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 
 from .answers import answer_text, type_line
 from .escape import clip, one_line, visible
-from .lines import activity, call_state, called, duration, ending, footer, model_stop, spent
+from .lines import activity, call_state, called, duration, ending, footer, model_stop, remarks, spent
 from .render import Citations
 
 SAVED = 8000
@@ -39,7 +39,7 @@ def run_text(run: Run, *, verbose: bool = False, volatile: bool = True, limit: i
 def footer_text(run: Run) -> str:
     """The footer and the notes; for a working run what it is doing."""
     line = f"{activity(run)} ..." if run.status == "running" else footer(run)
-    return "\n".join([line, *(visible(note) for note in run.notes)])
+    return "\n".join([line, *(visible(note) for note in remarks(run))])
 
 
 def numbered(run: Run, text: str | None = None) -> str:
