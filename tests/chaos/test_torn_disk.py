@@ -14,7 +14,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SCENARIOS = int(os.environ.get("STATEBOOK_CHAOS", "400"))
-"""How many crashes are judged; 10,000 take about a quarter of an hour on two cores."""
+"""How many crashes are judged; 10,000 take about half an hour on two cores."""
 
 BATCH, SESSIONS = 200, 6
 """Crashes per recording, and sessions recorded for them."""
