@@ -15,7 +15,6 @@ from .turn import Batch, Plan, Turn, Wish
 
 _MEMORY = re.compile(r"^(M(\d+)) \(([^)]*)\): (.+)$")
 _NUMBERED = re.compile(r"^(?:memory\s+)?[Mm]?(\d+)$")
-_SENTENCE_WITH_MARK = re.compile(r"[^\n|]*?\[S\d+\.\d+\]")
 
 
 def plan(turn: Turn) -> Plan:

@@ -65,11 +65,6 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def from_json(cls: type[Any], data: Any) -> Any:
-    """An instance of dataclass ``cls`` from what `to_json` gave; ValueError or TypeError when it does not fit."""
-    return _decoder(cls)(data)
-
-
 def _tagged(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_tagged(item) for item in value]
