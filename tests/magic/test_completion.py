@@ -8,6 +8,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from statebook.errors import StoreDamaged
 from statebook.magic.completion.options import Option, Walk
+from statebook.magic.completion.values import Known
 from statebook.magic.grammar import cell_parser, line_parser, subcommands
 from statebook.testing import ScriptedModel, call, say
 
@@ -197,6 +198,26 @@ def test_a_store_that_can_not_be_read_offers_nothing(tab, used, monkeypatch):
 
     monkeypatch.setattr(type(used.store), "newest", broken)
     assert tab("%agent show r") == {}
+
+
+def test_what_fails_offers_nothing_prints_nothing_and_lets_no_other_guess(tab, monkeypatch, capsys):
+    def broken(_known):
+        raise RuntimeError("no such state")
+
+    monkeypatch.setattr(Known, "variables", broken)
+    assert tab("%%agent\nImport @pri") == {}
+    assert tab("%%agent\n" + "print(x) " * 7_000 + "@pri") == {}
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "body", ["pri " * 15_000 + "pri", "{{" + "a." * 30_000 + "(", '.@file:"' * 8_000 + " pri", "@" * 60_000]
+)
+def test_in_a_huge_prompt_nobody_guesses(tab, body, shell, monkeypatch):
+    asked = []
+    monkeypatch.setattr(type(shell.Completer), "_jedi_matches", lambda *_args, **_more: asked.append(1) or [])
+    assert tab(f"%%agent\n{body}") == {}
+    assert asked == []
 
 
 def test_another_extensions_magic_is_left_alone(tab, shell, monkeypatch):

@@ -7,7 +7,6 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from statebook.errors import StatebookError
 from statebook.magic.grammar import cell_parser, line_parser
 
 from .options import Option, Walk
@@ -64,7 +63,7 @@ class Matcher:
             return {"completions": [], "suppress": False}
         try:
             fragment, options = self.complete(place)
-        except (StatebookError, OSError):  # a store that can't be read now is told by the next command, not by Tab
+        except Exception:  # noqa: BLE001 - what fails is told by the next command; IPython would print it below the cell
             fragment, options = "", []
         found = [SimpleCompletion(text=option.text, type=_one_line(option.about)) for option in options]
         return {"completions": found or Silence(), "suppress": True, "matched_fragment": fragment, "ordered": True}

@@ -10,6 +10,8 @@ from .values import Known
 
 _FILE = re.compile(r"(?<![\w@/])@file:(\"[^\"\n]*|\S*)$")
 _NAME = re.compile(r"(?<![\w@/.`])@(\w*)$")
+_REACH = 1_000
+"""Characters before the cursor in which the word that is being written is looked for."""
 _PYTHON = re.compile(r"(?:[A-Za-z_]\w*\.)*(?:[A-Za-z_]\w*)?$")
 
 
@@ -23,9 +25,10 @@ def complete_prompt(before: str, known: Known, completer: Any) -> tuple[str, lis
         return _python(before[opened + 2 :], completer)
     if before.count("```") % 2:
         return "", []  # in code an @ is a decorator
-    if match := _FILE.search(before):
+    near = before[-_REACH:]
+    if match := _FILE.search(near):
         return match[1], known.paths(match[1])
-    if match := _NAME.search(before):
+    if match := _NAME.search(near):
         offered = [Option(f"@{option.text}", option.about) for option in known.variables()]
         offered.append(Option("@file:", "a file's text"))
         return f"@{match[1]}", [option for option in offered if option.text.startswith(f"@{match[1]}")]
@@ -33,7 +36,7 @@ def complete_prompt(before: str, known: Known, completer: Any) -> tuple[str, lis
 
 
 def _python(expression: str, completer: Any) -> tuple[str, list[Option]]:
-    match = _PYTHON.search(expression)
+    match = _PYTHON.search(expression[-_REACH:])
     fragment = match[0] if match else ""
     if "." in fragment:
         found = completer.attr_matches(fragment)
