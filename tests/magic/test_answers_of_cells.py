@@ -12,8 +12,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from statebook.errors import UsageError
 from statebook.magic.cell.answers import shape_of
-from statebook.magic.cell.schemas import columns_of
-from statebook.run.answers import problem
+from statebook.run.answers import columns_of, problem
 from statebook.testing import ScriptedModel, say
 
 

@@ -14,6 +14,14 @@ from statebook.ui.text import run_text
 FIELDS = {"type": "object", "properties": {"a": {}, "b": {}, "c": {}}}
 REPORT = AnswerForm("json", "Report", FIELDS, "pydantic model")
 TABLE = AnswerForm("table", inside="rows")
+ROW = {"type": "object", "properties": {"title": {}, "year": {}}}
+EMPTY = AnswerForm(
+    "table",
+    "Row",
+    {"properties": {"rows": {"type": "array", "items": {"$ref": "#/$defs/Row"}}}, "$defs": {"Row": ROW}},
+    "dataclass",
+    "rows",
+)
 
 
 @pytest.fixture
@@ -88,11 +96,17 @@ def test_code_and_text_mean_no_markdown(run_of):
             '[{"a": 1}]',
             "answer: DataFrame of Row, 1 row × 1 column",
         ),
+        (EMPTY, '{"rows": []}', "answer: DataFrame of Row, 0 rows × 2 columns"),
+        (TABLE, '{"rows": []}', "answer: DataFrame, 0 rows × 0 columns"),
         (AnswerForm(), "Hello", ""),
     ],
 )
 def test_the_type_is_stated(run_of, form, text, told):
     assert type_line(run_of(form, text)) == told
+
+
+def test_an_empty_table_has_its_columns():
+    assert "<th>title</th><th>year</th>" in answer_html(EMPTY, '{"rows": []}', "".join)
 
 
 def test_a_beginning_is_drawn_as_it_came():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from statebook.protocol.calls import AnswerForm
@@ -49,6 +50,21 @@ def read_code(text: str) -> str:
     """The code of a ``code`` answer, without the fence it may stand in."""
     fenced = _FENCE.search(text)
     return (fenced["body"] if fenced else text).strip("\n")
+
+
+def columns_of(form: AnswerForm) -> Mapping[str, Any]:
+    """The columns that a table's schema names; empty where the model chooses them."""
+    rows = form.schema.get("properties", {}).get("rows", {}).get("items", {})
+    rows = pointed(rows["$ref"], form.schema) if "$ref" in rows else rows
+    properties: Mapping[str, Any] = (rows or {}).get("properties", {})
+    return properties
+
+
+def pointed(pointer: str, top: Any) -> Any:
+    """What ``#/...`` points to; None where that is nothing."""
+    for key in filter(None, pointer.removeprefix("#").split("/")):
+        top = top.get(key.replace("~1", "/").replace("~0", "~")) if isinstance(top, Mapping) else None
+    return top
 
 
 def _whole(form: AnswerForm, text: str) -> Any:

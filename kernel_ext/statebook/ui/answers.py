@@ -9,7 +9,7 @@ from typing import Any
 from statebook.protocol.calls import AnswerForm
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import MARK, marks_in
-from statebook.run.answers import read_code, read_json
+from statebook.run.answers import columns_of, read_code, read_json
 
 from .escape import clip, code, visible, words
 from .markdown import Cite, cited_marks, markdown_html, replace_citations
@@ -32,7 +32,7 @@ def answer_html(form: AnswerForm, text: str, cite: Cite, *, whole: bool = True) 
     if value is _UNREADABLE:
         return f"<pre><code>{_cited(text, cite)}</code></pre>"
     if form.kind == "table" and _is_table(value):
-        return _table(value, cite)
+        return _table(_columns(form, value), value, cite)
     return f"<pre><code>{_cited(_pretty(value), cite)}</code></pre>"
 
 
@@ -69,7 +69,7 @@ def type_line(run: Run) -> str:
         return ""
     if form.kind == "table" and _is_table(value):
         of = f" of {form.name}" if form.name else ""
-        return f"answer: DataFrame{of}, {_count(len(value), 'row')} × {_count(len(_columns(value)), 'column')}"
+        return f"answer: DataFrame{of}, {_count(len(value), 'row')} × {_count(len(_columns(form, value)), 'column')}"
     return f"answer: {form.name or 'JSON'} ({_about(form, value)})"
 
 
@@ -106,12 +106,12 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
-def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(column for row in rows for column in row))
+def _columns(form: AnswerForm, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The columns of the frame: of an empty one those that its schema names."""
+    return list(dict.fromkeys(column for row in rows for column in row)) if rows else list(columns_of(form))
 
 
-def _table(rows: Sequence[dict[str, Any]], cite: Cite) -> str:
-    columns = _columns(rows)
+def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]], cite: Cite) -> str:
     head = "".join(f"<th>{words(column)}</th>" for column in columns)
     body = "".join(
         f"<tr>{''.join(f'<td>{_cell(row.get(column), cite)}</td>' for column in columns)}</tr>" for row in rows[:ROWS]

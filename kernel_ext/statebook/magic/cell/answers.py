@@ -18,9 +18,9 @@ from typing import Any
 from statebook.errors import UsageError
 from statebook.protocol.calls import AnswerForm, AnswerKind
 from statebook.protocol.journal.runs import Run
-from statebook.run.answers import read_code, read_json
+from statebook.run.answers import columns_of, read_code, read_json
 
-from .schemas import closed, columns_of, form_of, unresolved
+from .schemas import closed, form_of, unresolved
 
 _FREE_ROW = {
     "type": "object",

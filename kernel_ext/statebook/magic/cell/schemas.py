@@ -7,6 +7,7 @@ from typing import Any
 
 from statebook.errors import UsageError
 from statebook.protocol.calls import AnswerForm
+from statebook.run.answers import pointed
 
 _SHARED = ("$defs", "definitions")
 """Where a schema keeps what it refers to by ``#/$defs/...``: that has to stay at the top."""
@@ -31,14 +32,6 @@ def form_of(schema: dict[str, Any], name: str, becomes: str, *, table: bool) -> 
     if "prefixItems" in rows or not _may_be_object(rows.get("items", {}), form.schema):
         raise UsageError(f"The rows of a table are objects, and {name} is none.", "Leave `-f table` out.")
     return form
-
-
-def columns_of(form: AnswerForm) -> Mapping[str, Any]:
-    """The columns that a table's schema names; empty where the model chooses them."""
-    rows = form.schema.get("properties", {}).get("rows", {}).get("items", {})
-    rows = _pointed(rows["$ref"], form.schema) if "$ref" in rows else rows
-    properties: Mapping[str, Any] = (rows or {}).get("properties", {})
-    return properties
 
 
 def unresolved(schema: dict[str, Any]) -> str:
@@ -80,15 +73,8 @@ def _may_be_object(schema: Any, top: Mapping[str, Any], depth: int = 9) -> bool:
         if key in schema:
             return all(_may_be_object(each, top, depth - 1) for each in schema[key])
     if "$ref" in schema:
-        return _may_be_object(_pointed(schema["$ref"], top), top, depth - 1)
+        return _may_be_object(pointed(schema["$ref"], top), top, depth - 1)
     return bool(schema.get("type", "object") == "object")
-
-
-def _pointed(pointer: str, top: Any) -> Any:
-    """What ``#/...`` points to; None where that is nothing."""
-    for key in filter(None, pointer.removeprefix("#").split("/")):
-        top = top.get(key.replace("~1", "/").replace("~0", "~")) if isinstance(top, Mapping) else None
-    return top
 
 
 def _inside(key: str, schema: dict[str, Any]) -> dict[str, Any]:
