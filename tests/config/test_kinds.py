@@ -60,6 +60,12 @@ def test_it_reads(name, given, value):
         ("base_url", "http://host:port/"),
         ("sources", 3),
         ("sources", ["a", 3]),
+        ("sources", ["a", "b\x1b[2J"]),
+        ("model", "offline:\x1b]0;owned\x07"),
+        ("model", "offline:\nUsageError: call 555"),
+        ("model", "offline:\u2028x"),
+        ("store", "a\x00.statebook.duckdb"),
+        ("base_url", "http://127.0.0.1/\x1b[2J"),
     ],
 )
 def test_it_refuses(name, given):

@@ -73,7 +73,12 @@ def test_its_table_may_be_written_in_any_way_that_toml_has(project, tmp_path, ta
 
 LONG = "a" * 5_000
 HOSTILE = {
-    "a null character": ('sources = ["a\\u0000b"]\nstore = "a\\u0000.statebook.duckdb"', "is no path that can be used"),
+    "a null character": ('sources = ["a\\u0000b"]\nstore = "a\\u0000.statebook.duckdb"', "each one line"),
+    "an escape sequence": (
+        'model = "offline:\\u001b[2J\\nUsageError: x"',
+        r"can't be 'offline:\\x1b\[2J\\n.*one line of",
+    ),
+    "a key with an escape sequence": ('"mo\\u001b[2Jdel" = 1', r"named 'mo\\x1b\[2Jdel'"),
     "a long path": (f'sources = ["{LONG}"]\nstore = "{LONG}/x.statebook.duckdb"', "sources"),
     "a long number": (f"max_tokens = {'9' * 6_000}", "it is no TOML"),
     "a deep list": (f"x = {'[' * 5_000}{']' * 5_000}", "it is no TOML"),

@@ -14,11 +14,11 @@ def layer(level, **values):
 def test_each_source_wins_over_those_below_it():
     layers = []
     for number, level in enumerate(LEVELS, 1):
-        layers.insert(0, layer(level, max_steps=number))  # in whichever order they come
+        layers.insert(0, layer(level, model=f"m:{number}"))  # in whichever order they come
         found = resolve(layers)
-        assert found.settings.max_steps == number
-        assert [given.level for given in found.given["max_steps"]] == [*reversed(LEVELS[:number]), "default"]
-    assert found.given["max_steps"][0].where == "notebook max_steps"
+        assert found.settings.model == f"m:{number}"
+        assert [given.level for given in found.given["model"]] == [*reversed(LEVELS[:number]), "default"]
+    assert found.given["model"][0].where == "notebook model"
     assert found.settings.budget is None
 
 
@@ -26,6 +26,30 @@ def test_a_value_equal_to_the_default_wins_too():
     found = resolve([layer("environment", max_steps="20"), layer("notebook", max_steps=100)])
     assert found.settings.max_steps == 100
     assert found.given["max_steps"][0].level == "notebook"
+
+
+@pytest.mark.parametrize("name", ["max_steps", "max_tokens", "budget", "timeout"])
+@pytest.mark.parametrize(
+    ("mine", "project", "holds", "levels"),
+    [
+        (5, 50, 5, ["ipython", "project", "default"]),
+        (5, "none", 5, ["ipython", "project", "default"]),
+        (50, 5, 5, ["project", "ipython", "default"]),
+        ("none", 5, 5, ["project", "ipython", "default"]),
+    ],
+)
+def test_a_project_file_lowers_a_limit_of_the_person_and_lifts_none(name, mine, project, holds, levels):
+    layers = [layer("project", **{name: project}), layer("ipython", **{name: mine})]
+    found = resolve(layers)
+    assert getattr(found.settings, name) == holds
+    assert [given.level for given in found.given[name]] == levels
+    assert getattr(resolve([*layers, layer("environment", **{name: 70})]).settings, name) == 70
+
+
+def test_a_key_and_a_value_with_control_characters_are_shown_harmless():
+    found = resolve([layer("project", **{"mo\x1b[2Jdel": "x", "model": "x\x1b[2J\ny"})])
+    assert [str(fault.error).isprintable() for fault in found.faults] == [True, True]
+    assert "project model can't be 'x\\x1b[2J\\ny'. It must be one line of text." in str(found.faults[1].error)
 
 
 def test_no_cap_can_be_said_above_a_cap():

@@ -120,23 +120,34 @@ def test_a_value_set_to_the_default_still_wins(shell, cell, monkeypatch):
 
 
 def test_ipythons_configuration_is_the_lowest_source_and_the_notebook_the_highest(load, place, monkeypatch):
-    config = configured(max_steps=1, budget="0.25")
+    config = configured(max_steps=4, budget="0.25")
     config.Statebook.sources.append("papers")
     (place / "papers").mkdir()
     shell = load(config)
-    assert (settings(shell).max_steps, settings(shell).budget) == (1, 0.25)
+    assert (settings(shell).max_steps, settings(shell).budget) == (4, 0.25)
     assert settings(shell).sources == (".", "papers")
     (place / "statebook.toml").write_text("max_steps = 2\n")
     assert settings(shell).max_steps == 2
     monkeypatch.setenv("STATEBOOK_MAX_STEPS", "3")
     assert settings(shell).max_steps == 3
-    shell.run_cell("%config Statebook.max_steps = 1")  # the value that ipython_config.py has
-    assert settings(shell).max_steps == 1
+    shell.run_cell("%config Statebook.max_steps = 4")  # the value that ipython_config.py has
+    assert settings(shell).max_steps == 4
     sheet = repr(shell.run_cell("%agent config max_steps").result)
-    assert "1 · %config Statebook.max_steps" in sheet
+    assert "4 · %config Statebook.max_steps" in sheet
     assert "over 3 · STATEBOOK_MAX_STEPS" in sheet
     assert f"over 2 · {place / 'statebook.toml'} max_steps" in sheet
-    assert "over 1 · c.Statebook.max_steps (ipython_config.py)" in sheet
+    assert "over 4 · c.Statebook.max_steps (ipython_config.py)" in sheet
+
+
+def test_a_project_file_can_not_lift_a_limit_and_it_is_said(load, place):
+    (place / "statebook.toml").write_text("max_steps = 500\nbudget = 'none'\ntimeout = '5m'\n")
+    shell = load(configured(max_steps=4, budget="0.25"))
+    found = settings(shell)
+    assert (found.max_steps, found.budget, found.timeout) == (4, 0.25, 300)
+    sheet = repr(shell.run_cell("%agent config max_steps").result)
+    assert "4 · c.Statebook.max_steps (ipython_config.py)" in sheet
+    assert f"not 500 · {place / 'statebook.toml'} max_steps: a project file can't lift your limit" in sheet
+    assert "over" not in sheet.partition("what it is")[0]
 
 
 def test_the_command_line_is_text_and_is_named(load):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+_CONTROLS = ("Cc", "Zl", "Zp")
+"""Unicode's categories of control characters, line and paragraph ends: they steer a terminal, or forge a line."""
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])?")
 
 
@@ -74,12 +77,12 @@ def seconds(value: object) -> float | None:
 
 
 def text(value: object) -> str:
-    """Text; None is empty."""
+    """Text without control characters; None is empty."""
     if value is None:
         return ""
     if not isinstance(value, str):
         raise TypeError(value)
-    return value.strip()
+    return _plain(value.strip())
 
 
 def paths(value: object) -> tuple[str, ...]:
@@ -87,7 +90,7 @@ def paths(value: object) -> tuple[str, ...]:
     given: Sequence[object] = value.split(os.pathsep) if isinstance(value, str) else _sequence(value)
     if not all(isinstance(path, str) for path in given):
         raise TypeError(value)
-    return tuple(str(path) for path in given if path) or (".",)
+    return tuple(_plain(str(path)) for path in given if path) or (".",)
 
 
 def url(value: object) -> Url:
@@ -111,12 +114,18 @@ def choice(name: str, *choices: str) -> Kind:
     return Kind(name, f"one of {', '.join(choices)}", read, choices)
 
 
-TEXT = Kind("Text", "text", text)
-PATHS = Kind("Paths", "a list of paths", paths)
+TEXT = Kind("Text", "one line of text", text)
+PATHS = Kind("Paths", "a list of paths, each one line", paths)
 COUNT = Kind("Count", "a whole number above 0, or none", count)
 DOLLARS = Kind("Dollars", "an amount of US dollars above 0, or none", dollars)
 SECONDS = Kind("Seconds", "a time above 0 (90, 90s, 5m, 1h), or none", seconds)
 URL = Kind("Url", "a URL like http://127.0.0.1:8000/v1", url, secret=True)
+
+
+def _plain(value: str) -> str:
+    if any(unicodedata.category(each) in _CONTROLS for each in value):
+        raise ValueError(value)
+    return value
 
 
 def _is_none(value: object) -> bool:

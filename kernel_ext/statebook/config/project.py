@@ -85,7 +85,7 @@ def _keep_inside(layer: Layer, name: str, folder: Path) -> None:
     paths = given.value if isinstance(given.value, tuple) else (given.value,)
     try:
         full = tuple((folder / str(path)).resolve() for path in paths)
-    except (OSError, ValueError) as why:  # a path that is too long, or holds a null character
+    except (OSError, ValueError) as why:  # a path that is too long
         error = UsageError(f"{given.where} is no path that can be used: {type(why).__name__}.", "Mend it.")
         layer.faults.append(Fault(name, "project", error))
         return

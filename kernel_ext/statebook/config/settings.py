@@ -13,6 +13,9 @@ Level = Literal["default", "ipython", "project", "environment", "notebook"]
 
 LEVELS: tuple[Level, ...] = ("default", "ipython", "project", "environment", "notebook")
 
+LIMITS = ("max_steps", "max_tokens", "budget", "timeout")
+"""Caps. A project file may lower one that the person has set in IPython's configuration, and lift none."""
+
 _ALL = frozenset(LEVELS)
 _NOT_PROJECT = _ALL - {"project"}
 """A project file comes with a cloned repository: it must not send keys or data elsewhere."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 from statebook.errors import UnknownName, UsageError
 
-from .settings import LEVELS, SETTINGS, Level, Setting, Settings
+from .settings import LEVELS, LIMITS, SETTINGS, Level, Setting, Settings
 
 _PREFIX = "STATEBOOK_"
 _WIDEST = 60
@@ -50,7 +51,8 @@ class Layer:
 class Resolved:
     """The settings in force, and how they came about.
 
-    ``given`` lists for each name what the sources say, the winner first, the default last. ``faults`` are those that
+    ``given`` lists for each name what the sources say, the winner first, the default last: a higher source wins, save
+    that a project file can't lift a limit of IPython's configuration. ``faults`` are those that
     no higher source makes up for; the settings are then those without them. ``notices`` are for the person to read.
     """
 
@@ -83,7 +85,7 @@ def resolve(layers: Iterable[Layer], folder: Path | None = None) -> Resolved:
             if error is not None:
                 faults.append(Fault(name, layer.level, error))
             else:
-                given[name].insert(0, found)
+                given[name].insert(int(_lifts(name, found, given[name][0])), found)
     standing = [fault for fault in faults if not fault.name or _outranks(fault.level, given[fault.name][0].level)]
     notices = [notice for layer in ranked for notice in layer.notices]
     return Resolved({name: tuple(found) for name, found in given.items()}, tuple(standing), tuple(notices))
@@ -96,7 +98,8 @@ def read_layer(level: Level, raw: Mapping[str, object], where: Callable[[str], s
         setting = SETTINGS.get(name)
         if setting is None:
             known = [known.name for known in SETTINGS.values() if level in known.levels]
-            layer.faults.append(Fault("", level, UnknownName("setting", name, known, f"It stands in {where(name)}.")))
+            stands = where(name if name.isprintable() else repr(name))  # TOML takes any key in quotes
+            layer.faults.append(Fault("", level, UnknownName("setting", name, known, f"It stands in {stands}.")))
         elif level not in setting.levels:
             layer.notices.append(_left_out(setting, level, where(name)))
         else:
@@ -134,6 +137,14 @@ def _short(value: object) -> str:
 
 def _outranks(level: Level, other: Level) -> bool:
     return LEVELS.index(level) > LEVELS.index(other)
+
+
+def _lifts(name: str, project: Given, mine: Given) -> bool:
+    """Whether a project file would lift a limit that the person has set for all of their notebooks."""
+    if name not in LIMITS or (project.level, mine.level) != ("project", "ipython"):
+        return False
+    caps = [math.inf if given.value is None else float(str(given.value)) for given in (project, mine)]
+    return caps[0] > caps[1]
 
 
 def _missing(given: Given, folder: Path) -> UsageError | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace as Flags
+from itertools import pairwise
 
 from statebook.config import SETTINGS, Setting
+from statebook.config.settings import LEVELS
 from statebook.config.sources import Resolved, misspelt
 from statebook.errors import UnknownName
 from statebook.session.models import chosen
@@ -47,7 +49,11 @@ def _row(setting: Setting, found: Resolved) -> str:
     if setting.name == "model" and not given[0].value:
         first = f"automatic ({chosen(found.settings, os.environ).name})"
     lines = [f"{first} · {given[0].where}"]
-    lines += [f"over {setting.show(lower.value)} · {lower.where}" for lower in given[1:] if lower.level != "default"]
+    for upper, lower in pairwise(given):
+        if LEVELS.index(lower.level) > LEVELS.index(upper.level):
+            lines.append(f"not {setting.show(lower.value)} · {lower.where}: a project file can't lift your limit")
+        elif lower.level != "default":
+            lines.append(f"over {setting.show(lower.value)} · {lower.where}")
     lines += [f"not used: {fault.error}" for fault in found.faults if fault.name == setting.name]
     return "\n".join(lines)
 
