@@ -76,7 +76,7 @@ HOSTILE = {
     "a null character": ('sources = ["a\\u0000b"]\nstore = "a\\u0000.statebook.duckdb"', "each one line"),
     "an escape sequence": (
         'model = "offline:\\u001b[2J\\nUsageError: x"',
-        r"can't be 'offline:\\x1b\[2J\\n.*one line of",
+        r"be 'offline:\\x1b\[2J\\n.*one line of",
     ),
     "a key with an escape sequence": ('"mo\\u001b[2Jdel" = 1', r"named 'mo\\x1b\[2Jdel'"),
     "a long path": (f'sources = ["{LONG}"]\nstore = "{LONG}/x.statebook.duckdb"', "sources"),

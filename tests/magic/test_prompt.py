@@ -65,6 +65,46 @@ def test_what_is_handed_over(done, text, names):
     assert (prompt, found) == (text, names)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Over $\mathbb{{R}}$ and $$\sum_{{i=1}}^n {{a b}}$$.",
+        r"In \(\mathbb{{R}}\) and \[{{\bf x}}\].",
+        "Jinja: `{{ item.name }}` and\n```jinja\n{% for i in items %}{{ i.name | upper }}{% endfor %}\n```\nWhy?",
+        "`${{ secrets.TOKEN }}`",
+    ],
+)
+def test_in_code_and_mathematics_what_means_nothing_stays(done, text):
+    assert done(text)[0] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("```python\n{{evil[:7]}}\n```", "```python\n@secret\n```"),
+        ("Why is `{{x}}` not $n = {{x}}$?", "Why is `41` not $n = 41$?"),
+        ("From ${{x}} to ${{x + 1}}.", "From $41 to $42."),
+        ('{{"{{R}}"}} and {{"{{ x }}"}}', "{{R}} and {{ x }}"),
+    ],
+)
+def test_what_can_be_evaluated_is_in_code_and_mathematics_too(done, text, prompt):
+    assert done(text)[0] == prompt
+
+
+@pytest.mark.parametrize("text", ["`{{1/0}}`", "$5 and {{y}} for $6", "`{{d['c']}}`", "$a$ {{R}} $b$"])
+def test_what_fails_is_an_error_also_there_and_in_prose_always(done, text):
+    with pytest.raises(PromptError, match=r"failed: \w+Error: "):
+        done(text)
+
+
+def test_the_hint_is_a_way_out(done):
+    for text in ("In {{R}}", "{{no 'such' \"thing\"}}"):
+        with pytest.raises(PromptError) as told:
+            done(text)
+        way_out = told.value.hint.partition("text: ")[2].removesuffix(".")
+        assert done(way_out)[0] == text.removeprefix("In ")
+
+
 def test_what_an_expression_gives_is_data(done):
     prompt, names, _ = done("Read: {{evil}}")
     assert (prompt, names) == ("Read: @secret {{x}} @file:secret.txt", [])

@@ -3,7 +3,8 @@
 Never ``str.format``: prompts hold JSON, LaTeX and code, whose single braces stay as they are. What an expression
 gives is data: it is put in as it is, and an ``@`` or ``{{`` inside it means nothing. An ``@`` of the cell counts only
 at the start of a word, and an ``@word`` that is no variable and looks like a mention of one is an error, so that a
-typing mistake is not sent to the model; e-mail addresses and decorators in code are left alone.
+typing mistake is not sent to the model; e-mail addresses and decorators in code are left alone. In code and mathematics
+double braces are also templates and LaTeX: there, what is no expression or names nothing that exists stays as it is.
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ _OPEN = re.compile(r"\{\{(?!\s*\}\})")
 _FILE = re.compile(r'(?<![\w@/])@file:(?:"([^"\n]+)"|(\S+))')
 _NAME = re.compile(r"(?<![\w@/.`])@([A-Za-z_]\w*)(?![\w:/@])")
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
+_MATH = re.compile(
+    r"\$\$.{1,2000}?\$\$|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|(?<![\\\w$])\$(?=[^\s$])[^$\n]{0,2000}?(?<=[^\s\\])\$(?![\w{$])",
+    re.DOTALL,
+)
+"""``$x$`` as in Markdown: no space inside the dollars, so that amounts of money are none."""
+_VERBATIM = re.compile(f"{_CODE.pattern}|{_MATH.pattern}", re.DOTALL)
+_WIDEST = 40
+"""Characters of an expression that a hint repeats."""
 _TRIES = 20
 """Closing braces that are tried as the end of one expression."""
 
@@ -46,12 +55,48 @@ def complete(
     folder: Path,
 ) -> Prompt:
     """The prompt with its expressions evaluated, and what it hands over. Raises PromptError."""
-    pieces = list(_pieces(text))
+    pieces = list(_filled(text, evaluate))
     typed = "".join(" " if inside else piece for piece, inside in pieces)
     handed = _handed(_CODE.sub(lambda match: " " * len(match[0]), typed), variables, folder)
-    prompt = "".join(_value(piece, evaluate) if inside else piece for piece, inside in pieces)
+    prompt = "".join(piece for piece, _ in pieces)
     artifacts = {digest(data.data): data for _, data in handed if data is not None}
     return Prompt(prompt.strip(), tuple(attachment for attachment, _ in handed), tuple(artifacts.values()))
+
+
+def _filled(text: str, evaluate: Callable[[str], object]) -> Iterator[tuple[str, bool]]:
+    """The prompt's text in order, as (piece, whether an expression gave it). Raises PromptError."""
+    spans, position = [match.span() for match in _VERBATIM.finditer(text)], 0
+    for piece, inside in _pieces(text):
+        if not inside:
+            yield piece, False
+            position += len(piece)
+            continue
+        verbatim = any(start <= position < end for start, end in spans)
+        position += len(piece) + 4
+        try:
+            found = str(evaluate(piece.strip()))
+        except Exception as error:
+            if not (verbatim and _means_nothing(piece, error)):
+                raise _failed(piece.strip(), error) from error
+            yield f"{{{{{piece}}}}}", False
+        else:
+            yield found, True
+
+
+def _means_nothing(expression: str, error: Exception) -> bool:
+    """Whether it is no expression, or names something that does not exist, as templates and LaTeX do."""
+    if not _is_expression(expression):
+        return True
+    names = compile(expression.strip(), "<prompt>", "eval").co_names
+    return isinstance(error, NameError) and error.name in names
+
+
+def _failed(expression: str, error: Exception) -> PromptError:
+    braces = f"{{{{{expression}}}}}" if len(expression) <= _WIDEST else "{{...}}"
+    return PromptError(
+        f"{{{{{expression}}}}} failed: {type(error).__name__}: {error}.",
+        f"Mend the expression; nothing was sent. Braces that are meant as text: {{{{{braces!r}}}}}.",
+    )
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
@@ -104,16 +149,6 @@ def _variable(name: str, value: object) -> Handed:
     data, media = told.picture.data, told.picture.media_type
     file = f"{name}.{media.rpartition('/')[2]}"
     return Attachment(name, told.text, File(digest(data), media, file)), ArtifactData(data, media, file)
-
-
-def _value(expression: str, evaluate: Callable[[str], object]) -> str:
-    try:
-        return str(evaluate(expression.strip()))
-    except Exception as error:
-        raise PromptError(
-            f"{{{{{expression.strip()}}}}} failed: {type(error).__name__}: {error}.",
-            "Mend the expression; nothing was sent.",
-        ) from error
 
 
 def _near(name: str, variables: Mapping[str, object]) -> str:
