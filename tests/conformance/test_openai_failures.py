@@ -273,6 +273,18 @@ def test_the_key_of_this_server_is_not_shown_whatever_it_looks_like(server, wire
     assert "none of this" in quoted.message
 
 
+@pytest.mark.parametrize("ahead", [280, 300, 330, 360, 390, 19_990])
+def test_a_key_that_lies_across_a_cut_is_not_shown_in_part(server, wire, ahead):
+    key = "4f8a1c0b9d7e4f8a1c0b9d7e"
+    spoken = "a " * (ahead // 2) + key + " b" * 300
+    for reply in (wire.error(403, spoken), wire.stream({"type": "error", "message": spoken})):
+        server.bodies.clear()
+        error = fails(server, reply, key=key)
+        assert key[:6] not in str(error)
+        assert "[key]" in error.message or ahead > 330
+        assert len(error.message) < 500
+
+
 @pytest.mark.parametrize("told", ["-5", "1e999", "1e30", "NaN", "-1e999", '"9"', "true", "{}"])
 def test_counts_that_are_none_do_not_lower_what_was_spent(server, wire, told):
     usage = f'{{"input_tokens": {told}, "output_tokens": 3, "cost": {told}}}'

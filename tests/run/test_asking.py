@@ -125,6 +125,21 @@ def test_a_model_without_an_end_is_asked_again(tmp_path):
     assert [(model.fault, model.partial) for model in run.models] == [("truncated", "Hel"), ("", "")]
 
 
+def test_what_a_plugin_raises_is_journaled_without_keys(tmp_path):
+    words = (
+        "403 for url 'https://alice:hunter2@host/v1/chat?key=s3cret77' with sk-proj-abc.def.ghi123 and Bearer s3cret77,"
+        " api_key='s3cret77', /models?alt=sse&key=s3cret77 " + "x" * 1000
+    )
+    with pytest.raises(RunFailed) as caught:
+        ask(tmp_path, Playing(RuntimeError(words)))
+    with TemporarySession(model=Playing(), folder=tmp_path, sources=()) as session:
+        journaled = session.session.run(1).models[0].error
+    for told in (str(caught.value), journaled):
+        assert "RuntimeError: 403 for url 'https://host/v1/chat' with [key] and Bearer [key]" in told
+        assert not any(secret in told for secret in ("alice", "hunter2", "s3cret77", "def.ghi123"))
+        assert len(told) < 600
+
+
 def test_what_is_thrown_away_is_counted_beside_the_answer(tmp_path):
     lost = Metered(Usage(40, 0, 2), None, discarded=True)
     counts = [Metered(Usage(40, 0, 2)), lost, Metered(Usage(7, 0, 1)), done(Text("Hello."))]

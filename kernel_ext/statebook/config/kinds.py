@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from statebook.redaction import shown_url
+
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _CONTROLS = ("Cc", "Zl", "Zp")
 """Unicode's categories of control characters, line and paragraph ends: they steer a terminal, or forge a line."""
@@ -38,10 +40,8 @@ class Url(str):
 
     @property
     def shown(self) -> str:
-        """Scheme, host, port and path; ``***`` stands for what is left out."""
-        parts = urlsplit(self)
-        user, at, host = parts.netloc.rpartition("@")
-        return f"{parts.scheme}://{'***' if user else ''}{at}{host}{parts.path}{'?***' if parts.query else ''}"
+        """Scheme, host, port and path."""
+        return shown_url(self)
 
     def __repr__(self) -> str:
         return repr(self.shown)

@@ -16,6 +16,7 @@ from statebook.model import prices
 from statebook.model.base import StatePlace
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.models import Metered, ModelEvent, ModelRequest, Usage
+from statebook.redaction import clipped
 
 from . import errors
 from .attempts.kept import went_on
@@ -177,7 +178,8 @@ class OpenAIModel:
             failure = errors.from_exception(
                 error, self._where.name, self._model, key_check=self._service.key_check, local=self._where.loopback
             )
-        failure.message = self._where.hushed(failure.message)  # it is journaled, and servers quote what they were sent
+        # it is journaled, and servers quote what they were sent: a key that lies across the cut must be gone before it
+        failure.message = clipped(self._where.hushed(failure.message))
         return failure
 
     def _heed(self, failure: ModelError) -> ModelError:

@@ -11,10 +11,8 @@ from time import time
 from typing import Any
 
 from statebook.errors import ModelError
+from statebook.redaction import quotable
 
-_LONGEST = 300
-_READ = 20_000
-"""Characters of an error's text that are looked at: a web page may be long."""
 _OVERFLOW = re.compile(
     r"context[_ ](length|window|size)|maximum (context|prompt|input)|too many tokens|exceed_context_size"
     r"|(prompt|input|request) is too long|exceeds? the (available |model'?s? )?context",
@@ -27,9 +25,6 @@ _FILTERED = re.compile(
 _BUSY = re.compile(r"server_error|overloaded|unavailable|timeout|internal|try again", re.IGNORECASE)
 _RATE = re.compile(r"rate_?limit|too_many_requests", re.IGNORECASE)
 _NO_MODEL = re.compile(r"\bmodels?\b|model_not_found", re.IGNORECASE)
-_SECRET = re.compile(r"\b(sk|sess|key|pk|gsk|xai|hf)[-_][\w*-]{6,}|\bAIza[\w-]{20,}|(?<=Bearer )\S+", re.IGNORECASE)
-_USER = re.compile(r"(?<=://)[^\s/@]*@")
-_QUERY = re.compile(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*")
 _AGAIN_IN = re.compile(r"try again in ([\d.]+) ?(ms|s|m)\b", re.IGNORECASE)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _OVERLOADED = (503, 529)
@@ -101,8 +96,8 @@ def from_exception(
     if isinstance(error, openai.APIError):
         return from_event({"error": error.body or error.message})
     if isinstance(error, openai.OpenAIError):  # the SDK found no credentials
-        return ModelError(f"{where} can't be asked: {_short(str(error))}.", key_check, fault="no_key")
-    what = f"{type(error).__name__}: {_short(str(error))}"
+        return ModelError(f"{where} can't be asked: {quotable(str(error))}.", key_check, fault="no_key")
+    what = f"{type(error).__name__}: {quotable(str(error))}"
     if isinstance(error, ValueError):  # json.JSONDecodeError and UnicodeDecodeError among them
         what = "something that is not JSON"
     return ModelError(
@@ -117,7 +112,7 @@ def from_event(event: dict[str, Any]) -> Reported:
     """An error inside a stream that had begun with 200."""
     found = event.get("error")
     told = read(0, found or event, "no reason given")
-    text = _short(told.text)
+    text = quotable(told.text)
     special = _special(told)
     if special is not None:
         return special
@@ -159,7 +154,7 @@ def broke_off() -> ModelError:
 
 def filtered(told: Told) -> Reported:
     """An answer that a content filter held back."""
-    why = f": {_short(told.text)}" if told.text else ""
+    why = f": {quotable(told.text)}" if told.text else ""
     return Reported(
         told,
         f"The provider's content filter stopped this{why}.",
@@ -190,7 +185,7 @@ def read(status: int, body: object, fallback: str) -> Told:
 
 def _status(error: Any, where: str, model: str, key_check: str) -> ModelError:
     told = read(int(error.status_code), error.body, re.sub(r"^Error code: \d+( - )?", "", str(error.message)))
-    status, text = told.status, _short(told.text) or "no reason given"
+    status, text = told.status, quotable(told.text) or "no reason given"
     special = None if status in {401, 403, 429} else _special(told)
     if special is not None:
         return special
@@ -212,7 +207,7 @@ def _status(error: Any, where: str, model: str, key_check: str) -> ModelError:
 
 
 def _refused(told: Told, where: str, model: str, key_check: str, wait: float | None) -> Reported:
-    text = _short(told.text) or "no reason given"
+    text = quotable(told.text) or "no reason given"
     no_route = told.status == 404 and not told.no_model  # noqa: PLR2004 - see _status
     known = {
         401: (f"{where} refused the key (401).", key_check, "refused_key"),
@@ -264,7 +259,7 @@ def _connection(error: Exception, where: str, *, local: bool) -> ModelError:
     cause = error.__cause__
     if "RemoteProtocol" in type(cause).__name__ or "Read" in type(cause).__name__:
         return ModelError(f"The connection to {where} broke off.", "Ask again.", retryable=True, fault="broken_off")
-    detail = f": {_short(str(cause))}" if cause and str(cause) else ""
+    detail = f": {quotable(str(cause))}" if cause and str(cause) else ""
     hint = "Is it running, and the base URL right?"
     if "CERTIFICATE" in detail.upper():
         return ModelError(f"{where} can't be trusted{detail}.", "Check its certificate.", fault="unreachable")
@@ -275,7 +270,7 @@ def _connection(error: Exception, where: str, *, local: bool) -> ModelError:
 def _overflow(told: Told) -> Reported:
     sent, room = told.detail.get("n_prompt_tokens"), told.detail.get("n_ctx")
     numbers = isinstance(sent, int) and isinstance(room, int)
-    what = f"{sent:,} tokens, and it takes {room:,}" if numbers else _short(told.text)
+    what = f"{sent:,} tokens, and it takes {room:,}" if numbers else quotable(told.text)
     return Reported(
         told,
         f"The request is longer than the model's context: {what}.",
@@ -307,10 +302,3 @@ def _when(wait: float | None) -> str:
     if wait is None:
         return _LATER
     return f"Ask again in {wait:.0f} s." if wait < _LONG else f"Ask again in {wait / 60:.0f} minutes."
-
-
-def _short(text: str) -> str:
-    """One line, without a key or a URL's password or query that may have been quoted, cut to a readable length."""
-    plain = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", text[:_READ], flags=re.DOTALL | re.IGNORECASE)
-    line = _QUERY.sub(r"\1", _USER.sub("", _SECRET.sub("[key]", " ".join(plain.split())))).rstrip(". ")
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from statebook.errors import ModelError
+from statebook.redaction import shown_url
 
 DEFAULT_MODEL = "gpt-5.5"
 OFFICIAL = "https://api.openai.com/v1"
@@ -27,8 +28,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """The base URL as it may be shown and recorded: scheme, host, port and path, no user, password or query."""
-        parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return shown_url(self.base_url)
 
     @property
     def local(self) -> bool:

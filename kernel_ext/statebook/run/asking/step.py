@@ -23,6 +23,7 @@ from statebook.protocol.journal.events import (
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Completion, Fault, Metered, TextDelta
 from statebook.protocol.tools import ArtifactData
+from statebook.redaction import clipped, quotable
 from statebook.run.environment import Environment, Paused
 from statebook.run.limits import UNSEEN, Room, reached, room, seconds_left, used_up, warnings
 
@@ -120,7 +121,10 @@ def _record_failure(run: Run, env: Environment, step: int, stream: Draft, failur
 
 def _as_model_error(error: Exception) -> ModelError:
     """A model is a plugin: whatever it raises, the run fails in order and can be gone on with."""
-    return error if isinstance(error, ModelError) else ModelError(f"{type(error).__name__}: {error}")
+    if isinstance(error, ModelError):
+        return error
+    told = quotable(str(error))  # it is journaled, and HTTP libraries quote URLs with their keys
+    return ModelError(clipped(f"{type(error).__name__}: {told}"))
 
 
 def _repeated(run: Run, env: Environment, window: Window, asked: str) -> bool:
