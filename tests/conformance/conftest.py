@@ -119,7 +119,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a c
             if then == "reset":
                 import socket
                 import struct
+                import time
 
+                time.sleep(0.25)  # a reset throws away what the client has not read yet
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
             elif then == "wait":
