@@ -134,6 +134,27 @@ def test_an_equal_cell_of_the_same_conversation_is_a_new_question(session):
     assert found.find(elsewhere, "scripted:test", key) is not None
 
 
+@pytest.mark.parametrize("named", ["gone:small", ""])
+def test_only_cuts_a_long_run_to_the_context_it_was_recorded_with(tmp_path, counted, named):
+    counted.says = "much " * 1_500
+    steps = [*[call("look", {"word": word}, usage=PAID) for word in "abcdef"], say("Much.", usage=PAID)]
+    model = ScriptedModel(steps, "gone:small", 9_000)
+
+    def asked(session, **more):
+        session.session.permissions.set(Rule("*", "allow"))
+        return go(session.ask("How much?", cell_id="a", model=named, **more))
+
+    with TemporarySession(model=model, folder=tmp_path, tools=[counted.tool]) as made:
+        recorded = answers(made, asked(made).number)
+        assert "characters elided" in canonical(to_json(model.requests[-1].messages))
+    for branch in ("side", "third"):  # what repeats can be repeated too
+        with TemporarySession(model="", folder=tmp_path, tools=[counted.tool]) as made:
+            side_branch(made, branch)
+            run = asked(made, replay="only")
+            assert answers(made, run.number) == recorded
+            assert all(step.repeats for step in run.models)
+
+
 def test_only_repeats_a_run_step_by_step_and_refuses_before_the_first_missing_one(session, counted):
     side_branch(session, "side")
     session.restart(ScriptedModel([]))

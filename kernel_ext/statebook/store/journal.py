@@ -245,6 +245,22 @@ class Journal:
         )
         return [Request(*row) for row in rows]
 
+    def asked(self, run: int, prompt: str, model: str) -> tuple[str, int]:
+        """The model last asked for a run, and its context; ("", 0) where that is not recorded.
+
+        A run that has asked none yet goes by the newest request of a run of the same prompt. ``model`` is the one that
+        it must be; "" for any.
+        """
+        rows = self._database.rows(
+            "SELECT r.body->>'$.model', (r.body->>'$.context_tokens')::BIGINT FROM journal r"
+            " JOIN journal s ON s.kind = 'run_started' AND s.run = r.run"
+            " WHERE r.kind = 'model_requested' AND coalesce((r.body->>'$.context_tokens')::BIGINT, 0) > 0"
+            " AND (r.run = ? OR (s.body->>'$.prompt') = ?) AND (? = '' OR (r.body->>'$.model') = ?)"
+            " ORDER BY r.run = ? DESC, r.seq DESC LIMIT 1",
+            [run, prompt, model, model, run],
+        )
+        return (str(rows[0][0]), int(rows[0][1])) if rows else ("", 0)
+
     def _read(
         self, condition: str, values: list[object], runs: Sequence[int], kinds: Sequence[str], after: int
     ) -> list[Entry]:

@@ -114,7 +114,8 @@ class ModelRequested:
     """A model is about to be asked. What is sent can be rebuilt from here and is proved by ``digest``.
 
     ``first`` is the first run of the conversation that is sent; ``system`` and ``tools`` are artifact digests. ``key``
-    is equal for requests that ask the same, whatever ids providers gave to calls in them.
+    is equal for requests that ask the same, whatever ids providers gave to calls in them. ``context_tokens`` is the
+    context that the conversation was cut to, so that it is cut the same where that model isn't; 0 in older records.
     """
 
     kind: ClassVar[str] = "model_requested"
@@ -125,6 +126,7 @@ class ModelRequested:
     first: int
     tokens: int
     key: str = ""
+    context_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from statebook.errors import ModelError
+from statebook.model.base import Model
 from statebook.protocol.journal.events import ModelAnswered
 from statebook.protocol.journal.runs import Run
 from statebook.store.journal import Request
@@ -47,6 +48,15 @@ class Replay:
                 if event is not None:
                     return Repeat(request.model, event)
         return None
+
+    def asked(self, run: Run, model: Model) -> tuple[str, int]:
+        """The model whose recorded requests this run repeats, and the context that they were cut to.
+
+        Where nobody is asked, ``model`` may stand for one that is not here, and whose context is not known.
+        """
+        wanted = "" if self.any_model else model.name
+        name, context = self.store.journal.asked(run.number, run.started.prompt, wanted) if self.only else ("", 0)
+        return (name, context) if context else (model.name, model.context_tokens)
 
     def refuse(self) -> ModelError:
         """What a run that may not ask ends with, where the next answer is not recorded."""

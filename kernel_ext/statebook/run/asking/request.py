@@ -18,6 +18,7 @@ _CALIBRATED_ON = 5
 
 def window_of(run: Run, env: Environment, files: Mapping[str, bytes] | None = None) -> Window:
     """What the next model call of this run would send; ``files`` are bytes that are not in the store yet."""
+    model, context = asked(run, env)
     first, recent = 0, [env.load(number) for number in env.earlier[-_CALIBRATED_ON:][::-1]]
     compacted, at = env.store.as_of_head.compacted() or (None, 0)
     if recent and recent[0].last_seq > at:  # else the conversation has another form since: begin with all of it
@@ -28,9 +29,16 @@ def window_of(run: Run, env: Environment, files: Mapping[str, bytes] | None = No
         run.first or first,
         compacted,
         Files(lambda digest: (files or {}).get(digest) or _bytes(env, digest)),
-        calibrate(recent, env.model.name),  # of earlier runs: what this one has sent must not change under it
+        calibrate(recent, model),  # of earlier runs: what this one has sent must not change under it
     )
-    return assemble(run, past, tools=env.tools.specs(), context_tokens=env.model.context_tokens)
+    return assemble(run, past, tools=env.tools.specs(), context_tokens=context)
+
+
+def asked(run: Run, env: Environment) -> tuple[str, int]:
+    """The name and context of the model that the next request is made for."""
+    if env.replay is None:
+        return env.model.name, env.model.context_tokens
+    return env.replay.asked(run, env.model)
 
 
 def _bytes(env: Environment, digest: str) -> bytes | None:

@@ -29,6 +29,7 @@ from statebook.run.limits import UNSEEN, Room, reached, room, seconds_left, used
 
 from .draft import Draft
 from .recorded import Repeat
+from .request import asked as asked_of
 from .request import window_of
 from .tries import RETRIES, first_try, tell, wait_after
 
@@ -150,7 +151,14 @@ def _record_request(run: Run, env: Environment, window: Window, asked: str, *, r
     new = [artifact for artifact in (system, tools) if env.store.artifacts.find(digest(artifact.data)) is None]
     model = repeat.model if repeat else env.model.name
     event: Event = ModelRequested(
-        model, window.digest, digest(system.data), digest(tools.data), window.first, window.estimated, asked
+        model,
+        window.digest,
+        digest(system.data),
+        digest(tools.data),
+        window.first,
+        window.estimated,
+        asked,
+        asked_of(run, env)[1],
     )
     env.commit(run, [(step, event), *([(step, repeat.event)] if repeat else [])], new)
 
