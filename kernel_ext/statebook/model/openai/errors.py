@@ -11,6 +11,7 @@ from time import time
 from typing import Any
 
 from statebook.errors import ModelError
+from statebook.model.openai.content.shapes import entries
 from statebook.redaction import quotable
 
 _OVERFLOW = re.compile(
@@ -177,8 +178,10 @@ def read(status: int, body: object, fallback: str) -> Told:
         return Told(status, str(body) if isinstance(body, str) and body else fallback)
     text, param = body.get("message") or body.get("detail") or fallback, body.get("param")
     if isinstance(text, list):
-        param = param or ".".join(str(step) for step in (text[0].get("loc") or ())[1:]) if text else ""
-        text = "; ".join(str(each.get("msg", each)) for each in text if isinstance(each, dict))
+        told = entries(text)
+        steps = told[0].get("loc") if told else None
+        param = param or (".".join(map(str, steps[1:])) if isinstance(steps, list) else "")
+        text = "; ".join(str(each.get("msg", each)) for each in told) or fallback
     codes = [str(body[key]) for key in ("code", "type", "status") if body.get(key) not in (None, "", "error")]
     return Told(status, str(text), " ".join(codes[:2]), str(param or ""), body)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from statebook.errors import ModelError
 from statebook.model.openai.content.counts import chat_usage, dollars
+from statebook.model.openai.content.shapes import entries, inner
 from statebook.model.openai.errors import broke_off, filtered, from_event, read
 from statebook.protocol.messages import Message, Part, Text, ToolCall
 from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, StopReason, TextDelta, Usage
@@ -71,7 +72,7 @@ class Accumulator:
         if event.get("error"):
             raise from_event(event)
         self._id = self._id or str(event.get("id") or "")
-        choices = [each for each in event.get("choices") or () if isinstance(each, dict)]
+        choices = entries(event.get("choices"))
         for choice in choices:
             if not choice.get("index"):  # only one answer is asked for
                 yield from self._choice(choice)
@@ -128,7 +129,7 @@ class Accumulator:
         yield from _thinking(self._thought.take(delta))
         content = delta.get("content")
         if isinstance(content, list):
-            for block in content:
+            for block in entries(content):
                 yield from self._block(block)
         elif isinstance(content, str):
             yield from self._say(content)
@@ -138,13 +139,11 @@ class Accumulator:
             yield from self._say(refusal)
         self._calls.take(delta.get("tool_calls"))
 
-    def _block(self, block: object) -> Iterator[ModelEvent]:
+    def _block(self, block: Chunk) -> Iterator[ModelEvent]:
         """Content as typed blocks, as Mistral's reasoning models send it."""
-        if not isinstance(block, dict):
-            return
         thinking = block.get("thinking")
         if isinstance(thinking, list):
-            words = "".join(str(each.get("text") or "") for each in thinking if isinstance(each, dict))
+            words = "".join(str(each.get("text") or "") for each in entries(thinking))
             yield from _thinking(self._thought.read(words))
         elif isinstance(block.get("text"), str):
             yield from self._say(block["text"])
@@ -169,8 +168,8 @@ def _thinking(text: str) -> Iterator[ModelEvent]:
 
 def _says(choice: Chunk) -> bool:
     """Whether a choice carries anything; the chunk of token counts may have an empty one."""
-    delta = choice.get("delta") or {}
-    return bool(choice.get("finish_reason") or any(value for key, value in delta.items() if key != "role"))
+    said = any(value for key, value in inner(choice, "delta").items() if key != "role")
+    return bool(choice.get("finish_reason") or said)
 
 
 def _readable(arguments: str) -> bool:

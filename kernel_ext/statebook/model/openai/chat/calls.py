@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from statebook.errors import ModelError
+from statebook.model.openai.content.shapes import entries, inner
 from statebook.protocol.messages import ToolCall
 
 _SIGNS = re.compile(r'[\\"{}\[\]]')
@@ -77,13 +78,12 @@ class Calls:
         self._by_index: dict[int, Call] = {}
         self._by_id: dict[str, Call] = {}
 
-    def take(self, entries: object) -> None:
+    def take(self, told: object) -> None:
         """The ``tool_calls`` of one delta. Two entries of one delta with names are two calls, whatever their index."""
         touched: list[Call] = []
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, dict):
-                call = self._grow(entry, touched)
-                touched += [call] if call else []
+        for entry in entries(told):
+            call = self._grow(entry, touched)
+            touched += [call] if call else []
 
     def parts(self, source: str) -> list[ToolCall]:
         """The finished calls. One without an id, or with another's, gets one of its own; ``source`` marks extras.
@@ -104,8 +104,7 @@ class Calls:
         return made
 
     def _grow(self, entry: dict[str, Any], touched: Iterable[Call]) -> Call | None:
-        inner = entry.get("function")
-        function: dict[str, Any] = inner if isinstance(inner, dict) else {}
+        function = inner(entry, "function")
         key, name = str(entry.get("id") or ""), str(function.get("name") or "")
         index = entry["index"] if isinstance(entry.get("index"), int) else None
         call = self._known(index, key, named=bool(name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from statebook.model.openai.content.shapes import entries
 from statebook.protocol.messages import Reasoning
 
 KIND = "chat.reasoning"
@@ -29,8 +30,7 @@ class Thought:
 
     def take(self, delta: Mapping[str, Any]) -> str:
         """The readable text that a delta adds."""
-        details = delta.get("reasoning_details")
-        told = [self._detail(each) for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+        told = [self._detail(each) for each in entries(delta.get("reasoning_details"))]
         for name in _FIELDS:
             if isinstance(delta.get(name), str) and delta[name]:
                 self._field = self._field or name

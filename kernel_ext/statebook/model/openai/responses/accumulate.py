@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from statebook.model.openai.content.counts import dollars, responses_usage
+from statebook.model.openai.content.shapes import entries, inner
 from statebook.model.openai.errors import broke_off, filtered, from_event, read
 from statebook.protocol.messages import Message, Part, Text, ToolCall
 from statebook.protocol.models import Completion, Metered, ModelEvent, ReasoningDelta, StopReason, TextDelta
@@ -75,7 +76,7 @@ class Accumulator:
         """The whole answer. Raises ModelError where the response failed, or ended without its terminal event."""
         if self._terminal is None:
             raise broke_off()
-        response = self._terminal.get("response") or {}
+        response = inner(self._terminal, "response")
         if self._terminal["type"] == "response.failed":
             raise from_event(response)
         parts = self._parts()
@@ -93,7 +94,7 @@ class Accumulator:
 
     def _stop(self, response: Event, parts: list[Part]) -> StopReason:
         """Why the answer ended. Raises ModelError where a content filter left not a word of it."""
-        reason = str((response.get("incomplete_details") or {}).get("reason") or "")
+        reason = str(inner(response, "incomplete_details").get("reason") or "")
         if reason == "content_filter" and not any(isinstance(part, Text) for part in parts):
             raise filtered(read(0, {"code": reason}, ""))
         if self._refused or reason == "content_filter":
@@ -103,31 +104,31 @@ class Accumulator:
         return "tool_calls" if any(isinstance(part, ToolCall) for part in parts) else "end"
 
     def _item_added(self, event: Event) -> Iterator[ModelEvent]:
-        inner = event.get("item") or {}
-        if inner.get("type") in KINDS:
-            item = self._items.find(inner["type"], event, new=True)
-            _name(item, inner)
-            _write(item, inner)
+        told = inner(event, "item")
+        if told.get("type") in KINDS:
+            item = self._items.find(told["type"], event, new=True)
+            _name(item, told)
+            _write(item, told)
         return iter(())
 
     def _item_done(self, event: Event) -> Iterator[ModelEvent]:
-        inner = event.get("item") or {}
-        if inner.get("type") in KINDS:
-            item = self._items.find(inner["type"], event)
-            yield from self._finish(item, inner)
+        told = inner(event, "item")
+        if told.get("type") in KINDS:
+            item = self._items.find(told["type"], event)
+            yield from self._finish(item, told)
 
-    def _finish(self, item: Item, inner: Event) -> Iterator[ModelEvent]:
+    def _finish(self, item: Item, told: Event) -> Iterator[ModelEvent]:
         """Take over what a finished item says beyond what was streamed."""
         item.closed = True
-        _name(item, inner)
+        _name(item, told)
         if item.kind == "function_call":
-            _write(item, inner)
+            _write(item, told)
         elif item.kind == "reasoning":
-            item.raw = inner
-            for index, told in enumerate(inner.get("summary") or inner.get("content") or []):
-                yield from self._rest_of_thought(item, index, str(told.get("text") or ""))
+            item.raw = told
+            for index, thought in enumerate(entries(told.get("summary")) or entries(told.get("content"))):
+                yield from self._rest_of_thought(item, index, str(thought.get("text") or ""))
         else:
-            for index, content in enumerate(inner.get("content") or []):
+            for index, content in enumerate(entries(told.get("content"))):
                 self._refused |= content.get("type") == "refusal"
                 yield from self._rest(item, index, str(content.get("text") or content.get("refusal") or ""))
 
@@ -140,8 +141,8 @@ class Accumulator:
         yield from self._rest(item, _index(event, "content_index"), str(event.get("text") or ""))
 
     def _part_done(self, event: Event) -> Iterator[ModelEvent]:
-        part = event.get("part") or {}
-        if part.get("type") in {"output_text", "refusal"}:
+        part = inner(event, "part")
+        if part.get("type") in ("output_text", "refusal"):
             item = self._items.find("message", event)
             whole = str(part.get("text") or part.get("refusal") or "")
             yield from self._rest(item, _index(event, "content_index"), whole)
@@ -177,19 +178,20 @@ class Accumulator:
         Items are matched by their place among their kind: some servers give them other ids here than before.
         """
         self._terminal = event
-        counted = (event.get("response") or {}).get("usage")
+        response = inner(event, "response")
+        counted = response.get("usage")
         if isinstance(counted, dict):
             yield Metered(responses_usage(counted), dollars(counted))
         seen = dict.fromkeys(KINDS, 0)
-        for inner in (event.get("response") or {}).get("output") or []:
-            kind = inner.get("type")
-            if kind not in seen or _empty(inner):
+        for told in entries(response.get("output")):
+            kind = str(told.get("type"))
+            if kind not in seen or _empty(told):
                 continue
             known = [item for item in self._items.of(kind) if kind != "message" or item.texts]
             place, seen[kind] = seen[kind], seen[kind] + 1
-            item = known[place] if place < len(known) else self._items.find(kind, {"item": inner}, new=True)
+            item = known[place] if place < len(known) else self._items.find(kind, {"item": told}, new=True)
             if not item.closed:
-                yield from self._finish(item, inner)
+                yield from self._finish(item, told)
 
     def _say(self, item: Item, index: int, text: str) -> Iterator[ModelEvent]:
         if not text:
@@ -221,10 +223,10 @@ class Accumulator:
             yield from self._think(item, index, whole[len(had) :])
 
 
-def _name(item: Item, inner: Event) -> None:
-    item.name = str(inner.get("name") or "") or item.name
-    item.phase = str(inner.get("phase") or "") or item.phase
-    item.call_id = str(inner.get("call_id") or "") or item.call_id or str(inner.get("id") or "")
+def _name(item: Item, told: Event) -> None:
+    item.name = str(told.get("name") or "") or item.name
+    item.phase = str(told.get("phase") or "") or item.phase
+    item.call_id = str(told.get("call_id") or "") or item.call_id or str(told.get("id") or "")
 
 
 def _write(item: Item, said: Event) -> None:
@@ -239,11 +241,10 @@ def _index(event: Event, key: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _empty(inner: Event) -> bool:
+def _empty(told: Event) -> bool:
     """An extra message without a word, as some servers add beside tool calls."""
-    contents = inner.get("content") or []
-    return inner.get("type") == "message" and not any(
-        content.get("text") or content.get("refusal") for content in contents
+    return told.get("type") == "message" and not any(
+        content.get("text") or content.get("refusal") for content in entries(told.get("content"))
     )
 
 

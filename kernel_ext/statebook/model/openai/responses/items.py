@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from statebook.errors import ModelError
+from statebook.model.openai.content.shapes import inner
 from statebook.protocol.messages import Part, Reasoning, Text, ToolCall
 
 KINDS = ("message", "function_call", "reasoning")
@@ -95,9 +96,8 @@ class Items:
 
 def identity(event: dict[str, Any]) -> set[str]:
     """Everything that may name an item in an event: ids as they are, the output index as ``#n``."""
-    inner = event.get("item") if isinstance(event.get("item"), dict) else {}
-    assert isinstance(inner, dict)
-    found = {event.get("item_id"), inner.get("id"), inner.get("call_id"), event.get("call_id")}
+    told = inner(event, "item")
+    found = (event.get("item_id"), told.get("id"), told.get("call_id"), event.get("call_id"))
     keys = {key for key in found if isinstance(key, str) and key}
     if isinstance(event.get("output_index"), int):
         keys.add(f"#{event['output_index']}")
