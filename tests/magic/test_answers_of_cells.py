@@ -11,9 +11,10 @@ import pydantic
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from statebook.errors import UsageError
-from statebook.magic.cell.answers import shape_of
+from statebook.magic.cell.answers import shape_again, shape_of
+from statebook.protocol.calls import AnswerForm
 from statebook.run.answers import columns_of, problem
-from statebook.testing import ScriptedModel, say
+from statebook.testing import ScriptedModel, call, say
 
 
 class Kind(enum.Enum):
@@ -280,9 +281,70 @@ def test_a_recorded_answer_that_its_class_takes_no_more_is_told(shell, cell, lat
     refusing = {"no": pydantic.field_validator("n")(refuse)}
     shell.user_ns["Strict"] = pydantic.create_model("Strict", n=(int, ...), __validators__=refusing)
     out = later("%%agent --schema Strict --out s\nN")
-    assert "The recorded answer is no Strict any more" in out
+    assert "UsageError: The answer of r1 does not fit Strict: Value error, 1 no more (at $.n)." in out
     assert "--fresh asks again" in out
     assert "Traceback" not in out
+
+
+@pytest.fixture
+def paused(cell):
+    """Runs a cell whose model calls a tool first, and that pauses there."""
+
+    def run(code, *steps):
+        out = cell(code.replace("%%agent", "%%agent --max-steps 1", 1), call("sql", {"query": "SELECT 1"}), *steps)
+        assert "RunPaused" in out
+        return out
+
+    return run
+
+
+def test_a_resumed_run_is_judged_by_its_class(shell, cell, later, paused):
+    shell.user_ns["Report"] = Report
+    old, new = (f'{{"papers": [], "day": "{year}-01-01"}}' for year in (1999, 2020))
+    paused("%%agent --schema Report --out r\nReport", say(old), say(new, expect="older than the web"))
+    assert "Error" not in cell("%agent resume --max-steps 9")
+    assert "replayed from r1" in later("%%agent --schema Report --out r\nReport")
+    assert shell.user_ns["r"] == Report(papers=[], day="2020-01-01")
+
+
+def test_what_was_resumed_without_its_class_is_told_when_its_cell_runs(shell, cell, later, paused):
+    shell.user_ns["Report"] = Report
+    paused("%%agent --schema Report --out r\nReport", say('{"papers": [], "day": "1999-01-01"}'))
+    del shell.user_ns["Report"]
+    assert "Error" not in cell("%agent resume --max-steps 9")
+    shell.user_ns["Report"] = Report
+    for out in ("", " --out r"):
+        told = later(f"%%agent --schema Report{out}\nReport")
+        assert "UsageError: The answer of r1 does not fit Report: Value error, older than the web (at $.day)." in told
+        assert "--fresh asks again" in told
+        assert "Traceback" not in told
+    assert "r" not in shell.user_ns
+
+
+def test_code_of_a_resumed_run_is_judged_by_the_shell_and_put_below_once(shell, cell, later, paused):
+    shell.rl_next_input = None
+    paused("%%agent -f code\nCode", say("?x = 1"), say("y = 2", expect="not valid Python"))
+    assert shell.rl_next_input is None
+    cell("%agent resume --max-steps 9")
+    assert shell.rl_next_input == "y = 2"
+    shell.rl_next_input = None
+    assert "replayed from r1" in later("%%agent -f code\nCode")
+    assert shell.rl_next_input is None
+
+
+def test_the_class_of_a_recorded_form_is_found_and_nothing_else_is_evaluated():
+    names = {"Paper": Paper, "Report": Report, "list": list}
+    for expression, kind in (("Report", None), ("list[Paper]", None), ("Paper", "table"), ("dict[str, int]", None)):
+        form = shape_of(kind, expression, lambda code: eval(code, {}, names)).form
+        again = shape_again(form, names, lambda code: eval(code, {}, names))
+        assert again.form == form
+        assert again.adapter is not None
+        assert shape_again(form, {}, {}.__getitem__).adapter is None
+    other = {"Report": Paper}
+    assert shape_again(shape_of(None, "Report", names.get).form, other, other.get).adapter is None
+    for name in ("print('x')", "Report.papers", "[Report for Report in Paper]", "a b", ""):
+        evil = AnswerForm("json", name, {"type": "object"}, "pydantic model")
+        assert shape_again(evil, names, pytest.fail).adapter is None
 
 
 def test_a_bad_schema_is_one_line_and_nothing_is_sent(cell, shell):

@@ -171,14 +171,19 @@ class Magics:
         note("Models see this summary in place of the runs so far; `%agent compact --undo` takes it back.")
 
     async def _resume(self, flags: Flags) -> None:
+        from .cell.answers import hand_over, shape_again
+
         self.resolved().check()
         session = self.session()
         number = self.commands.to_resume(flags)
         sink = self._sink(session, verbose=flags.verbose)
+        form = session.run(number).started.answer
+        shape = shape_again(form, self.namespace.variables(), self._evaluate, self.shell.transform_cell)
         try:
-            await session.resume(number, _limits(flags), sink, self._asker(), flags.model)
+            run = await session.resume(number, _limits(flags), sink, self._asker(), flags.model, check=shape.check)
         except asyncio.CancelledError:
             raise stopped(session) from None
+        hand_over(run, shape, self.shell, "")
 
     def _sink(self, session: Session, *, verbose: bool, stream: bool = True) -> Sink:
         from statebook.ui.sinks import choose_sink

@@ -110,7 +110,9 @@ class Session:
         self._record.claims.claim(run.number, call.cell_id)
         return await self._drive(run, team)
 
-    async def resume(self, number: int, limits: Limits, sink: Sink, asker: Asker, model: str = "") -> Run:
+    async def resume(
+        self, number: int, limits: Limits, sink: Sink, asker: Asker, model: str = "", *, check: Check | None = None
+    ) -> Run:
         """Go on with a run that has no answer yet. UsageError when it has one, or there is no such run."""
         self.check_free()
         run = self.run(number)
@@ -119,9 +121,8 @@ class Session:
         mode = self.settings.replay
         where = "" if model else run.started.base_url  # a run goes on where it began
         wanted = self._wanted(AgentCall("", model=model or run.started.model, base_url=where), mode)
-        return await self._go_on(
-            run, limits, Team(wanted.answering(mode), sink, asker, self._record.replay(None, mode))
-        )
+        team = Team(wanted.answering(mode), sink, asker, self._record.replay(None, mode), check)
+        return await self._go_on(run, limits, team)
 
     def preview(self, call: AgentCall, run: Run | None = None) -> Window:
         """What this cell's model would be sent for it (or next for ``run``); nothing is sent or recorded."""

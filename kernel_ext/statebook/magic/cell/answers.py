@@ -7,18 +7,21 @@ such as ``list[Paper]``. What is defined in the notebook is looked up when the c
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from statebook.errors import UsageError
+from statebook.ids import run_name
 from statebook.protocol.calls import AnswerForm, AnswerKind
+from statebook.protocol.journal.codec import canonical, to_json
 from statebook.protocol.journal.runs import Run
-from statebook.run.answers import columns_of, read_code, read_json
+from statebook.run.answers import columns_of, problem, read_code, read_json
 
 from .schemas import closed, form_of, unresolved
 
@@ -28,6 +31,9 @@ _FREE_ROW = {
     "minProperties": 1,
 }
 _SHOWN = 3
+_OF_TYPES = ("pydantic model", "dataclass", "TypedDict", "list", "dict", "value")
+"""What `AnswerForm.becomes` says where the schema was made from a type."""
+_OF_NAMES = (ast.Name, ast.Subscript, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.Constant, ast.Load)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,35 @@ def shape_of(
     return _of_type(found, schema, table=kind == "table")
 
 
+def shape_again(
+    form: AnswerForm,
+    variables: Collection[str],
+    evaluate: Callable[[str], object],
+    to_python: Callable[[str], str] | None = None,
+) -> Shape:
+    """The shape of a recorded form: with its class where ``variables`` have one of that name that asks the same.
+
+    A record may come from anyone, so its name is evaluated only where it is made of types: names, ``[...]`` and ``|``.
+    """
+    if form.kind == "code":
+        return Shape(form, None, to_python)
+    if form.becomes not in _OF_TYPES or not _names_types(form.name, variables):
+        return Shape(form)
+    try:
+        found = _of_type(evaluate(form.name), form.name, table=form.kind == "table")
+    except Exception:  # noqa: BLE001 - what has that name now is something else; the JSON schema holds alone
+        return Shape(form)
+    return found if canonical(to_json(found.form)) == canonical(to_json(form)) else Shape(form)
+
+
 def hand_over(run: Run, shape: Shape, shell: Any, name: str) -> None:
     """Give a cell's answer to the kernel: into the variable ``name`` ("" for none), and code into a cell below.
 
     Code is put there for a person to run, never run. What is only drawn again is not put there again. Raises
-    UsageError for a recorded answer that its class takes no more.
+    UsageError for a recorded answer that does not fit: its class takes it no more, or was not there when it was given.
     """
+    if run.replayed and (wrong := problem(shape.form, run.answer, shape.check)):
+        raise _misfit(run, shape, wrong)
     if shape.form.kind == "code" and not run.replayed:
         shell.set_next_input(read_code(run.answer), replace=False)
     if not name:
@@ -115,9 +144,23 @@ def hand_over(run: Run, shape: Shape, shell: Any, name: str) -> None:
     try:
         shell.user_ns[name] = shape.value(run.answer)
     except ValueError as error:  # pydantic's is one
-        raise UsageError(
-            f"The recorded answer is no {shape.form.name or shape.form.kind} any more: {error}.", "--fresh asks again."
-        ) from error
+        raise _misfit(run, shape, str(error)) from error
+
+
+def _misfit(run: Run, shape: Shape, wrong: str) -> UsageError:
+    form = shape.form.name or shape.form.kind
+    return UsageError(f"The answer of {run_name(run.number)} does not fit {form}: {wrong}", "--fresh asks again.")
+
+
+def _names_types(expression: str, variables: Collection[str]) -> bool:
+    try:
+        nodes = list(ast.walk(ast.parse(expression, mode="eval").body))
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return all(isinstance(node, _OF_NAMES) for node in nodes) and all(
+        name in variables or hasattr(builtins, name) for name in names
+    )
 
 
 def _evaluated(schema: str, evaluate: Callable[[str], object]) -> object:
