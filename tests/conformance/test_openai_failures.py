@@ -285,6 +285,33 @@ def test_a_key_that_lies_across_a_cut_is_not_shown_in_part(server, wire, ahead):
         assert len(error.message) < 500
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("dialect", ["responses", "chat", "auto"])
+def test_a_redirect_takes_the_prompt_nowhere(server, other, wire, status, dialect):
+    other.play(wire.stream(delta("Hi."), DONE))
+    there = other.url.replace("://", "://alice:hunter2@") + "/responses?token=s3cret"
+    server.play(wire.Reply([], status, "text/plain", {"Location": there}))
+    model = OpenAIModel("gpt-test", Endpoint(server.url, KEY), Service(dialect=dialect), timeout=10)
+
+    async def run() -> None:
+        async for _ in model.stream(ModelRequest("", (user("hello"),))):
+            pass
+
+    with pytest.raises(ModelError) as caught:
+        asyncio.run(run())
+    assert f"sends on to another address ({status}): {other.url}/responses." in caught.value.message
+    assert not any(secret in str(caught.value) for secret in ("alice", "hunter2", "s3cret"))
+    assert "set the base URL" in caught.value.hint
+    assert (caught.value.fault, caught.value.retryable) == ("refused_request", False)
+    assert (len(server.bodies), other.bodies) == (1, [])
+
+
+@pytest.mark.parametrize("where", ["/v2/responses", "http://[x", "//elsewhere.invalid/v1"])
+def test_a_redirect_to_anywhere_is_one_clear_line(server, wire, where):
+    error = fails(server, wire.Reply([], 307, "text/plain", {"Location": where}))
+    assert "sends on to another address (307): " in error.message
+
+
 @pytest.mark.parametrize("told", ["-5", "1e999", "1e30", "NaN", "-1e999", '"9"', "true", "{}"])
 def test_counts_that_are_none_do_not_lower_what_was_spent(server, wire, told):
     usage = f'{{"input_tokens": {told}, "output_tokens": 3, "cost": {told}}}'

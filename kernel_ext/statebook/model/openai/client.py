@@ -153,7 +153,7 @@ class OpenAIModel:
             body=body,
             stream=True,
             stream_cls=openai.AsyncStream[object],
-            options={"headers": headers},
+            options={"headers": headers, "follow_redirects": False},  # prompt and key are for this server
         )
         return answer
 

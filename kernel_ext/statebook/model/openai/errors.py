@@ -9,10 +9,11 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from time import time
 from typing import Any
+from urllib.parse import urljoin
 
 from statebook.errors import ModelError
 from statebook.model.openai.content.shapes import entries
-from statebook.redaction import quotable
+from statebook.redaction import quotable, shown_url
 
 _OVERFLOW = re.compile(
     r"context[_ ](length|window|size)|maximum (context|prompt|input)|too many tokens|exceed_context_size"
@@ -89,7 +90,8 @@ def from_exception(
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        return _status(error, where, model, key_check)
+        moved = error.response.has_redirect_location
+        return _redirect(error.response, where) if moved else _status(error, where, model, key_check)
     if isinstance(error, openai.APITimeoutError):
         return _timeout(where)
     if isinstance(error, openai.APIConnectionError):
@@ -207,6 +209,19 @@ def _status(error: Any, where: str, model: str, key_check: str) -> ModelError:
         line = f"{where} {busy} ({status}): {text}."
         return Reported(told, line, _when(wait), retryable=again, fault=fault or "server_fault", wait=wait)
     return _refused(told, where, model, key_check, wait)
+
+
+def _redirect(response: Any, where: str) -> ModelError:
+    """None is followed: it would take the prompt to a server that nobody named."""
+    try:
+        target = shown_url(urljoin(str(response.request.url), response.headers["location"]))
+    except ValueError:
+        target = "an address that is none"
+    return ModelError(
+        f"{where} sends on to another address ({response.status_code}): {quotable(target)}.",
+        "Nothing was sent there. If it is the server you mean, set the base URL to it, as far as its /v1.",
+        fault="refused_request",
+    )
 
 
 def _refused(told: Told, where: str, model: str, key_check: str, wait: float | None) -> Reported:
