@@ -9,7 +9,8 @@ import pytest
 from statebook.errors import ModelError
 from statebook.model.openai import errors
 from statebook.model.openai.client import OpenAIModel
-from statebook.model.openai.settings import endpoint
+from statebook.model.openai.presets import OPENAI
+from statebook.model.openai.settings import checked
 from statebook.protocol.messages import user
 from statebook.protocol.models import ModelRequest
 
@@ -18,7 +19,7 @@ SECRETS = ("alice", "hunter2", "token", "s3cret")
 
 def fails(url: str) -> str:
     async def ask() -> None:
-        model = OpenAIModel("m", endpoint(url, {}), timeout=5)
+        model = OpenAIModel("m", OPENAI.endpoint(url, {}), timeout=5)
         async for _ in model.stream(ModelRequest("", (user("hi"),))):
             pass
 
@@ -58,7 +59,7 @@ def test_a_server_that_is_not_there_is_named_without_secrets():
 
 
 def test_a_missing_key_names_the_server_without_secrets():
-    where = endpoint("https://alice:hunter2@models.example.org:8443/v1?token=s3cret", {})
+    where = OPENAI.endpoint("https://alice:hunter2@models.example.org:8443/v1?token=s3cret", {})
     with pytest.raises(ModelError, match=r"No key for https://models\.example\.org:8443/v1\. ") as caught:
         where.usable_key()
     assert not any(secret in f"{caught.value} {where!r}" for secret in SECRETS)
@@ -69,8 +70,16 @@ def test_a_missing_key_names_the_server_without_secrets():
 )  # fmt: skip
 def test_what_is_no_base_url_is_not_quoted(url):
     with pytest.raises(ModelError, match="base URL") as caught:
-        endpoint(url, {})
+        OPENAI.endpoint(url, {})
     assert not any(secret in str(caught.value) for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h/v1", "http://h/v1/", "http://h/v1?k=x", "http://h/v1/?k=x", "http://u:p@h/v1/#x"]
+)
+def test_one_server_has_one_name_however_its_url_ends(url):
+    assert checked(url, "").name == "http://h/v1"
+    assert "k=x" in checked(url, "").base_url or "k=x" not in url
 
 
 def test_a_url_in_a_servers_own_words_loses_its_secrets():

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from statebook.errors import ModelError
 from statebook.model.openai import OpenAIModel
-from statebook.model.openai.settings import Endpoint, endpoint
+from statebook.model.openai.presets import OPENAI
+from statebook.model.openai.settings import Endpoint
 from statebook.protocol.calls import AnswerForm
 from statebook.protocol.messages import File, Message, Reasoning, Text, ToolCall, ToolResult, user
 from statebook.protocol.models import ModelRequest, ReasoningDelta
@@ -213,8 +214,8 @@ def test_half_a_character_in_a_prompt_is_sent_as_a_question_mark(server, wire):
 
 
 def test_without_a_key_only_a_local_server_is_asked():
-    assert endpoint("http://127.0.0.1:1/v1", {}).usable_key()
-    assert endpoint("http://192.168.0.4:1/v1", {}).usable_key()
+    assert OPENAI.endpoint("http://127.0.0.1:1/v1", {}).usable_key()
+    assert OPENAI.endpoint("http://192.168.0.4:1/v1", {}).usable_key()
     with pytest.raises(ModelError, match="OPENAI_API_KEY"):
-        endpoint("", {}).usable_key()
-    assert "secret" not in repr(endpoint("", {"OPENAI_API_KEY": "secret"}))
+        OPENAI.endpoint("", {}).usable_key()
+    assert "secret" not in repr(OPENAI.endpoint("", {"OPENAI_API_KEY": "secret"}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from statebook.errors import ModelError
 from statebook.redaction import shown_url
@@ -71,16 +71,12 @@ def model_name(asked: str, env: Mapping[str, str]) -> str:
     return asked or env.get("STATEBOOK_OPENAI_MODEL") or env.get("OPENAI_MODEL") or DEFAULT_MODEL
 
 
-def endpoint(base_url: str, env: Mapping[str, str]) -> Endpoint:
-    """The base URL given, else ``OPENAI_BASE_URL``, else OpenAI's own; the key from ``OPENAI_API_KEY``."""
-    return checked(base_url or env.get("OPENAI_BASE_URL") or OFFICIAL, env.get("OPENAI_API_KEY", ""))
-
-
 def checked(url: str, key: str) -> Endpoint:
-    """The endpoint of a base URL. Raises ModelError where it is none."""
+    """The endpoint of a base URL, with or without a slash at its path's end. Raises ModelError where it is none."""
     if not _well_formed(url):  # not quoted: what can't be taken apart may hold a password anywhere
         raise ModelError("The base URL is not one.", "Give one like http://127.0.0.1:8000/v1.")
-    return Endpoint(url.rstrip("/"), key)
+    parts = urlsplit(url)
+    return Endpoint(urlunsplit(parts._replace(path=parts.path.rstrip("/"))), key)
 
 
 def _well_formed(url: str) -> bool:
