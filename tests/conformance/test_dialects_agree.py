@@ -17,6 +17,8 @@ from statebook.protocol.messages import ToolResult
 from statebook.testing import TemporarySession
 from statebook.tools.function import tool
 
+pytestmark = pytest.mark.slow  # whole sessions, over and over
+
 COUNTS = (50, 30, 9, 4)
 ENDS = {"length": ("length", "max_output_tokens"), "filter": ("content_filter", "content_filter")}
 Step = dict

@@ -17,6 +17,8 @@ from statebook.run.asking import draft, step
 from statebook.testing import TemporarySession
 from statebook.tools.function import tool
 
+pytestmark = pytest.mark.slow  # whole sessions, over and over
+
 HEL = {"type": "response.output_text.delta", "delta": "Hel"}
 
 

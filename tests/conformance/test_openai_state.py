@@ -15,6 +15,8 @@ from statebook.protocol.models import Anchor, Completion, Metered, ModelRequest,
 from statebook.testing import TemporarySession
 from statebook.tools.function import tool
 
+pytestmark = pytest.mark.slow  # whole sessions, over and over
+
 LONG = "Here is a long text about whales. " * 60
 WRONG = "I know nothing of whales"
 
