@@ -1,15 +1,18 @@
-"""For every test: no look at what listens on this machine, and a model server of one's own on 127.0.0.1."""
+"""For every test: no look at what listens on this machine, a model server on 127.0.0.1, an IPython shell of its own."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 os.environ["STATEBOOK_LOCAL_SERVERS"] = "none"  # also for the kernels that tests start
 
@@ -131,3 +134,13 @@ def service() -> Iterator[ModelService]:
     made = ModelService()
     yield made
     made.close()
+
+
+@pytest.fixture
+def ipython() -> Iterator[InteractiveShell]:
+    """A shell that no test before has touched: the one of the process while the test lasts."""
+    main = sys.modules["__main__"]
+    InteractiveShell.clear_instance()
+    yield InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    InteractiveShell.clear_instance()
+    sys.modules["__main__"] = main

@@ -1,22 +1,19 @@
 """A real IPython shell with statebook loaded, and what a person does in it."""
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from statebook.testing import ScriptedModel
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
+def shell(ipython, tmp_path, monkeypatch):
     """A shell in an empty folder, with statebook loaded and a session on ``book.ipynb``."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
     monkeypatch.delenv("STATEBOOK_MODEL", raising=False)
-    made = InteractiveShell.instance()
-    made.reset(new_session=False)
-    made.run_line_magic("load_ext", "statebook")
-    yield made
-    if "statebook" in made.extension_manager.loaded:
-        made.run_line_magic("unload_ext", "statebook")
+    ipython.run_line_magic("load_ext", "statebook")
+    yield ipython
+    if "statebook" in ipython.extension_manager.loaded:
+        ipython.run_line_magic("unload_ext", "statebook")
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 import dataclasses
 import datetime as dt
 import enum
-import os
 import sys
 import typing
 
 import pydantic
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from statebook.errors import UsageError
 from statebook.magic.cell.answers import shape_again, shape_of
 from statebook.protocol.calls import AnswerForm
@@ -195,17 +193,9 @@ def test_what_is_no_schema_is_told_in_one_line(schema, kind, told):
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STATEBOOK_NOTEBOOK", str(tmp_path / "book.ipynb"))
-    for name in [name for name in os.environ if name.endswith(("_API_KEY", "_BASE_URL")) or name == "STATEBOOK_MODEL"]:
-        monkeypatch.delenv(name)
-    made = InteractiveShell.instance()
-    made.reset(new_session=False)
-    made.run_line_magic("load_ext", "statebook")
-    made.user_ns.update(Paper=Paper, Entry=Entry)
-    yield made
-    made.run_line_magic("unload_ext", "statebook")
+def shell(shell):
+    shell.user_ns.update(Paper=Paper, Entry=Entry)
+    return shell
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from statebook.testing import ScriptedModel, say
 from traitlets.config import Config
 from traitlets.config.loader import KVArgParseConfigLoader
@@ -21,21 +20,17 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def load(place):  # noqa: ARG001 - the working directory is set before
+def load(ipython, place):  # noqa: ARG001 - the working directory is set before
     """``load(config)`` gives a shell with statebook loaded under this IPython configuration."""
-    shell = InteractiveShell.instance()
-    before = shell.config
 
     def start(config=None):
-        shell.reset(new_session=False)
-        shell.config = config or Config()
-        assert shell.run_cell("%load_ext statebook").success
-        return shell
+        ipython.config = config or Config()
+        assert ipython.run_cell("%load_ext statebook").success
+        return ipython
 
     yield start
-    if "statebook" in shell.extension_manager.loaded:
-        shell.run_line_magic("unload_ext", "statebook")
-    shell.config = before
+    if "statebook" in ipython.extension_manager.loaded:
+        ipython.run_line_magic("unload_ext", "statebook")
 
 
 @pytest.fixture

@@ -3,22 +3,12 @@
 import asyncio
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from statebook.state.namespace import Namespace
 
 
-@pytest.fixture(scope="session")
-def _shell():
-    shell = InteractiveShell.instance()
-    shell.history_manager.enabled = False
-    yield shell
-    InteractiveShell.clear_instance()
-
-
 @pytest.fixture
-def shell(_shell):
-    _shell.reset(new_session=False)
-    return _shell
+def shell(ipython):
+    return ipython
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.events import RunEnded, RunResumed
@@ -16,12 +15,10 @@ from ui_samples import ANSWER, Journal, call, done, failed, interrupted, paused,
 
 
 @pytest.fixture
-def published():
+def published(ipython):  # noqa: ARG001 - a display needs a shell
     """What reaches the front end: a list of displays and updates, as IPython's display publisher gets them."""
-    InteractiveShell.instance()
     with capture_output() as captured:
         yield captured
-    InteractiveShell.clear_instance()
 
 
 def kernel_shell(allow_stdin: bool) -> SimpleNamespace:

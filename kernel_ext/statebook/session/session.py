@@ -344,6 +344,6 @@ def _answered(run: Run) -> Run:
     if run.status == "failed":
         raise RunFailed(
             f"{run_name(run.number)} got no answer: {run.error}",
-            "Run the cell again to go on from the last finished step.",
+            f"`%agent resume {run_name(run.number)}` goes on from the last finished step, and so does its cell.",
         )
     return run
