@@ -269,7 +269,7 @@ def test_a_tool_of_the_recorded_run_may_be_gone(tmp_path):
 def test_a_cell_keeps_its_key_when_fields_are_added():
     # keys are on disk: a notebook that was recorded by an older version must be found by a newer one
     from statebook.protocol.calls import AgentCall
-    from statebook.session.replay import key_of
+    from statebook.session.replay.record import key_of
 
     plain = AgentCall(" What? ", attachments=(Attachment("a", "b"),), tools=("y", "x"), temperature=0.5)
     assert key_of(plain, "m:n") == "f357ce5e96ef5a5fea38d08aefaa17cc"

@@ -7,10 +7,11 @@ import re
 import threading
 from typing import Any
 
+from .grammar import WORK
 from .magics import Magics
 
 _CELL = re.compile(r"^get_ipython\(\)\.run_cell_magic\('(agent|statebook)', ")
-_WORK = re.compile(r"^get_ipython\(\)\.run_line_magic\('(agent|statebook)', (?='(?:resume|compact)\b)")
+_WORK = re.compile(rf"^get_ipython\(\)\.run_line_magic\('(agent|statebook)', (?='(?:{'|'.join(WORK)})\b)")
 _QUESTION = re.compile(r"^%(agent|statebook)[ \t]+(\w+[ \t]+\S.*\?)[ \t]*$")
 _NAMES = ("agent", "statebook")
 

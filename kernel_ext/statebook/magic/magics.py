@@ -17,16 +17,15 @@ from IPython.core.magic import no_var_expand
 from statebook.config import Settings
 from statebook.config.project import from_project
 from statebook.config.sources import Resolved, from_environment, resolve
-from statebook.errors import RunInterrupted, UsageError
-from statebook.ids import checkpoint_name, run_name
+from statebook.errors import UsageError
 
 from .bridge import Bridge
 from .completion.matcher import Matcher
-from .grammar import HelpAsked, parse_cell_line, parse_line
+from .grammar import WORK, HelpAsked, limits_of, parse_cell_line, parse_line
 from .settings import traits
 
 if TYPE_CHECKING:
-    from statebook.protocol.calls import AgentCall, Limits
+    from statebook.protocol.calls import AgentCall
     from statebook.run.seams import Asker, Sink
     from statebook.session.notebook.identity import Notebook
     from statebook.session.registry import Registry
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from .cell.answers import Shape
     from .cell.prompt import Prompt
     from .commands.table import Commands
-
-_WORK = ("resume", "compact")
-"""Subcommands that are runs: a cell waits for them, and they can be stopped."""
 
 
 class Magics:
@@ -117,7 +113,7 @@ class Magics:
                 flags = parse_cell_line(line)
                 return self.bridge.blocking(lambda: self._ask(flags, cell))
             flags = parse_line(line)
-            if flags.command in _WORK:
+            if flags.command in WORK:
                 return self.bridge.blocking(lambda: self._work(flags))
             return self.commands.do(flags)
 
@@ -127,7 +123,7 @@ class Magics:
             await self.bridge.awaited(self._ask(parse_cell_line(line), cell))
 
     async def work_awaited(self, line: str) -> None:
-        """%agent resume and compact inside an async cell."""
+        """A subcommand that is work, inside an async cell."""
         with _help_shown():
             await self.bridge.awaited(self._work(parse_line(line)))
 
@@ -135,6 +131,7 @@ class Magics:
 
     async def _ask(self, flags: Flags, cell: str) -> None:
         from .cell.answers import hand_over
+        from .work.stopping import stopped
 
         if not cell.strip():
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
@@ -142,8 +139,8 @@ class Magics:
         session = self.session(cell)
         shape = self._shape(flags)
         call = replace(self.call(flags, cell, session), answer=shape.form)
-        sink = self._sink(session, verbose=flags.verbose, stream=not flags.no_stream)
-        asker = self._asker()
+        sink = self.sink(session, verbose=flags.verbose, stream=not flags.no_stream)
+        asker = self.asker()
         try:
             run = await session.execute(call, sink, asker, shape.check)
         except asyncio.CancelledError:
@@ -151,41 +148,12 @@ class Magics:
         hand_over(run, shape, self.shell, flags.out)
 
     async def _work(self, flags: Flags) -> None:
-        await (self._resume(flags) if flags.command == "resume" else self._compact(flags))
+        from .work.table import work
 
-    async def _compact(self, flags: Flags) -> None:
-        from statebook.session.conversation.compact import compact, undo
-        from statebook.ui.sheets.sheet import note
+        await work(self, flags)
 
-        self.resolved().check()
-        session = self.session()
-        if flags.undo:
-            undo(session)
-            note("Models are shown the runs themselves again.")
-            return
-        sink = self._sink(session, verbose=flags.verbose)
-        try:
-            await compact(session, sink, self._asker(), model=flags.model, limits=_limits(flags))
-        except asyncio.CancelledError:
-            raise stopped(session) from None
-        note("Models see this summary in place of the runs so far; `%agent compact --undo` takes it back.")
-
-    async def _resume(self, flags: Flags) -> None:
-        from .cell.answers import hand_over, shape_again
-
-        self.resolved().check()
-        session = self.session()
-        number = self.commands.to_resume(flags)
-        sink = self._sink(session, verbose=flags.verbose)
-        form = session.run(number).started.answer
-        shape = shape_again(form, self.namespace.variables(), self._evaluate, self.shell.transform_cell)
-        try:
-            run = await session.resume(number, _limits(flags), sink, self._asker(), flags.model, check=shape.check)
-        except asyncio.CancelledError:
-            raise stopped(session) from None
-        hand_over(run, shape, self.shell, "")
-
-    def _sink(self, session: Session, *, verbose: bool, stream: bool = True) -> Sink:
+    def sink(self, session: Session, *, verbose: bool = False, stream: bool = True) -> Sink:
+        """Where a run is drawn."""
         from statebook.ui.sinks import choose_sink
 
         return choose_sink(self.shell, session.passage_texts, session.picture, verbose=verbose, stream=stream)
@@ -193,9 +161,10 @@ class Magics:
     def _shape(self, flags: Flags) -> Shape:
         from .cell.answers import shape_of
 
-        return shape_of(flags.format, flags.schema, self._evaluate, self.shell.transform_cell)
+        return shape_of(flags.format, flags.schema, self.evaluate, self.shell.transform_cell)
 
-    def _asker(self) -> Asker:
+    def asker(self) -> Asker:
+        """Who is asked."""
         from statebook.ui.ask import choose_asker
 
         return choose_asker(self.shell, self.bridge.on_main_thread)
@@ -215,7 +184,7 @@ class Magics:
             temperature=flags.temperature,
             attachments=prompt.attachments,
             artifacts=prompt.artifacts,
-            limits=_limits(flags),
+            limits=limits_of(flags),
             tools=flags.tools,
             fresh=flags.fresh,
             branch=flags.branch,
@@ -230,7 +199,7 @@ class Magics:
         """The prompt of a text, and what it hands over. Raises PromptError."""
         from .cell.prompt import complete
 
-        return complete(text, self._evaluate, self.namespace.named(), session.toolset.workspace)
+        return complete(text, self.evaluate, self.namespace.named(), session.toolset.workspace)
 
     def session(self, cell: str = "") -> Session:
         """The current session, opened on first use. Raises StoreError subclasses."""
@@ -280,7 +249,8 @@ class Magics:
                 self._told.add(notice)
                 note(notice)
 
-    def _evaluate(self, expression: str) -> object:
+    def evaluate(self, expression: str) -> object:
+        """The value of the user's own expression; raises what it raises."""
         return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # noqa: S307 - the user's own expression
 
     def _user_tools(self) -> list[Tool]:
@@ -292,12 +262,6 @@ class Magics:
         return list(found.values())
 
 
-def _limits(flags: Flags) -> Limits:
-    from statebook.protocol.calls import Limits
-
-    return Limits(flags.max_steps, flags.max_tokens, flags.timeout, flags.budget)
-
-
 @contextmanager
 def _help_shown() -> Iterator[None]:
     """Show the help text that was asked for inside."""
@@ -305,17 +269,3 @@ def _help_shown() -> Iterator[None]:
         yield
     except HelpAsked as asked:
         print(asked.text)  # noqa: T201 - what a person asked for with --help
-
-
-def stopped(session: Session) -> RunInterrupted:
-    """What a stopped cell raises: one line that says what was kept and how to go on."""
-    if not session.latest:
-        return RunInterrupted("Stopped before the run began.")
-    run = session.run(session.latest)
-    kept = "the text so far is kept"
-    if run.steps:
-        kept = f"its {run.steps} finished step{'s' * (run.steps != 1)} and the text so far are kept"
-    return RunInterrupted(
-        f"{run_name(run.number)} was stopped; {kept} ({checkpoint_name(run.checkpoint)})."
-        " Run the cell again to go on, or with --fresh to start over."
-    )

@@ -31,12 +31,12 @@ from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
 
-from .difference import not_recorded
 from .models import Models, base_url_of, shown
 from .notebook.identity import Notebook, cells_of
 from .notebook.kinship import remember
 from .permissions import Permissions
-from .replay import FINISHED, Record, Wanted, key_of, notes_of
+from .replay.difference import not_recorded
+from .replay.record import FINISHED, Record, Wanted, key_of, notes_of
 from .spending import Spending
 from .toolset import Surfaces, Toolset
 

@@ -9,9 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from statebook import __version__
 from statebook.errors import UnknownName
 from statebook.magic.grammar import HelpAsked, line_parser, subcommands
+from statebook.magic.host import Host
 from statebook.ui.sheets.sheet import Sheet
-
-from .host import Host
 
 _STANDS_ON = ("ipython", "ipykernel", "jupyterlab", "ipywidgets", "anywidget", "duckdb", "pandas", "openai")
 

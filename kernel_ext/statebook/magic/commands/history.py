@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from statebook.errors import UsageError
 from statebook.magic.grammar import parse_run
+from statebook.magic.host import Host
 from statebook.protocol.journal.runs import Run
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sinks import HeadlessSink, TerminalSink
-
-from .host import Host
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace as Flags
 from typing import Any
 
+from statebook.magic.host import Host
 from statebook.protocol.approvals import Rule
 from statebook.protocol.calls import AgentCall
 from statebook.session.conversation.preview import foresee
@@ -13,8 +14,6 @@ from statebook.tools.policy import NO_RULE, parse_rule, show_rule
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sheets.request import RequestSheet
 from statebook.ui.sheets.sheet import Sheet
-
-from .host import Host
 
 
 class KnowledgeCommands:

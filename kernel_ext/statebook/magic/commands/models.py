@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from statebook.config import Settings
 from statebook.errors import ModelError, UnknownName
+from statebook.magic.host import Host
 from statebook.model.discovery import LocalServer, Provided, local_ports, look, models_of, survey
 from statebook.model.openai.marks import read_mark
 from statebook.model.openai.presets import Preset
@@ -18,8 +19,6 @@ from statebook.model.registry import OFFLINE, origin_of, presets, provider_names
 from statebook.session.models import Choice, base_url_of, chosen
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sheets.sheet import Sheet
-
-from .host import Host
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from statebook.errors import UsageError
 from statebook.ids import checkpoint_name, run_name
+from statebook.magic.host import Host
 from statebook.session.models import chosen
 from statebook.session.notebook.identity import Notebook
 from statebook.session.notebook.kinship import whereabouts
@@ -15,8 +16,6 @@ from statebook.session.registry import named
 from statebook.session.session import Session
 from statebook.store.journal import Journal
 from statebook.ui.sheets.sheet import Sheet
-
-from .host import Host
 
 
 class SessionCommands:

@@ -10,10 +10,9 @@ from statebook.config import SETTINGS, Setting
 from statebook.config.settings import LEVELS
 from statebook.config.sources import Resolved, misspelt
 from statebook.errors import UnknownName
+from statebook.magic.host import Host
 from statebook.session.models import chosen
 from statebook.ui.sheets.sheet import Sheet
-
-from .host import Host
 
 _HINT = (
     "A higher source wins: a cell's flag, %config Statebook.NAME = VALUE, STATEBOOK_NAME in the environment, NAME in"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from statebook.errors import UsageError
 from statebook.ids import run_name
 from statebook.magic.grammar import parse_run
+from statebook.magic.host import Host
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.runs import ModelRecord
 from statebook.protocol.models import Cost, exact
@@ -17,8 +18,6 @@ from statebook.ui.lines import amount, duration
 from statebook.ui.sheets.chart import Amount, Chart
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sheets.sheet import Sheet
-
-from .host import Host
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import Namespace as Flags
 from typing import Any
 
+from statebook.magic.host import Host
+
 from .about import AboutCommands
 from .history import HistoryCommands
-from .host import Host
 from .knowledge import KnowledgeCommands
 from .models import ModelCommands
 from .session import SessionCommands

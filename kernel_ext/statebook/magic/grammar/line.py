@@ -11,6 +11,9 @@ from statebook.errors import UnknownName, UsageError
 
 from .parser import Parser, add_limits, dollars, positive, split
 
+WORK = ("resume", "compact")
+"""Subcommands that are work: a cell waits for them, and they can be stopped."""
+
 _PROSE = ("context", "memory", "tools")
 """Subcommands that take words as they are written: an apostrophe opens no quote, and a rule keeps its own quotes."""
 

@@ -8,6 +8,7 @@ import shlex
 from typing import NoReturn
 
 from statebook.errors import UnknownName, UsageError
+from statebook.protocol.calls import Limits
 
 
 class HelpAsked(Exception):
@@ -87,6 +88,11 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=positive, metavar="N", help="pause before more than N tokens are used")
     parser.add_argument("--budget", type=dollars, metavar="USD", help="pause before more than USD dollars are spent")
     parser.add_argument("--timeout", type=seconds, metavar="T", help="pause after T seconds of work (90, 5m, 1h)")
+
+
+def limits_of(flags: argparse.Namespace) -> Limits:
+    """The bounds that the flags of `add_limits` set."""
+    return Limits(flags.max_steps, flags.max_tokens, flags.timeout, flags.budget)
 
 
 def split(line: str) -> list[str]:

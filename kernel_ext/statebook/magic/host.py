@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from statebook.config import Settings
 from statebook.config.sources import Resolved
 from statebook.magic.cell.prompt import Prompt
+from statebook.run.seams import Asker, Sink
 from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import Registry
 from statebook.session.session import Session
+from statebook.state.namespace import Namespace
+
+if TYPE_CHECKING:
+    from .commands.table import Commands
 
 
 class Host(Protocol):
@@ -20,6 +25,16 @@ class Host(Protocol):
     @property
     def registry(self) -> Registry:
         """The sessions of this kernel."""
+        ...
+
+    @property
+    def commands(self) -> Commands:
+        """The subcommands that are answered at once."""
+        ...
+
+    @property
+    def namespace(self) -> Namespace:
+        """The user's variables."""
         ...
 
     def session(self, cell: str = "") -> Session:
@@ -40,4 +55,16 @@ class Host(Protocol):
 
     def resolved(self, cell: str = "") -> Resolved:
         """What holds now, and where each setting comes from."""
+        ...
+
+    def evaluate(self, expression: str) -> object:
+        """The value of the user's own expression; raises what it raises."""
+        ...
+
+    def sink(self, session: Session, *, verbose: bool = False, stream: bool = True) -> Sink:
+        """Where a run is drawn."""
+        ...
+
+    def asker(self) -> Asker:
+        """Who is asked."""
         ...

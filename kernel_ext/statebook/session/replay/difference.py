@@ -10,9 +10,9 @@ from statebook.errors import NotRecorded
 from statebook.ids import run_name
 from statebook.protocol.calls import AgentCall, AnswerForm
 from statebook.protocol.journal.runs import Run
+from statebook.session.models import shown
 
-from .models import shown
-from .replay import Wanted, key_of
+from .record import Wanted, key_of
 
 _WORDS = 8
 """Words of a prompt by which a cell is named."""

@@ -24,9 +24,8 @@ from statebook.protocol.journal.codec import canonical, digest, to_json
 from statebook.protocol.journal.events import RunStarted
 from statebook.protocol.journal.runs import Run
 from statebook.run.asking.recorded import Replay
+from statebook.session.models import shown
 from statebook.store.store import Store
-
-from .models import shown
 
 FINISHED = ("done",)
 """The states of a run that has its answer."""

@@ -1,0 +1,24 @@
+"""Finds what does the work of a subcommand, and tells a person who stops it what was kept."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace as Flags
+from collections.abc import Awaitable, Callable
+
+from statebook.magic.host import Host
+
+from .compacting import compact
+from .resuming import resume
+from .stopping import stopped
+
+WORK: dict[str, Callable[[Host, Flags], Awaitable[None]]] = {"resume": resume, "compact": compact}
+
+
+async def work(host: Host, flags: Flags) -> None:
+    """Do the work of one subcommand. Raises StatebookError subclasses; RunInterrupted when it was stopped."""
+    host.resolved().check()
+    try:
+        await WORK[flags.command](host, flags)
+    except asyncio.CancelledError:
+        raise stopped(host.session()) from None
