@@ -80,7 +80,7 @@ class Kernel:
         end = time.monotonic() + timeout
         idle = False
         while not (idle and output.reply):
-            assert time.monotonic() < end, f"the cell did not end: {output}"
+            assert time.monotonic() < end, f"the cell did not end: {output.reply} {output.shown} {output.error}"
             self._answer(output, left)
             if self.client.shell_channel.msg_ready():
                 reply = self.client.get_shell_msg(timeout=1)

@@ -33,9 +33,11 @@ def test_it_is_stopped_by_the_stop_button_and_changes_nothing(kernel_on, noteboo
     kernel.cell('use(say("Red."), hang("They sp"))')
     kernel.cell("%%agent\nWhich boat?")
 
+    pressed = []
+
     def stop(message):
-        if "They sp" in str(message["content"]):
-            kernel.interrupt()
+        if "They sp" in str(message["content"]) and not pressed:
+            pressed.append(kernel.interrupt())
 
     out = kernel.collect(kernel.send("%agent compact"), watch=stop)
     assert "r2 was stopped" in out.error
