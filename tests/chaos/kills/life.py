@@ -1,0 +1,200 @@
+"""One scenario: kernels on one notebook that are killed one after another, each going on where the last one died."""
+
+import json
+import random
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from .cells import SETUP, prompt
+from .instants import Killer, Outside, any_instant
+from .kernels import Kernel, Zygote
+from .script import WISH, WORD, stage_of
+from .server import ModelServer
+from .verdict import Death, acts_in, copy_store, judge, look
+
+KINDS = ("plain", "waiting", "group", "plain", "plain", "plain")
+"""``group``: Jupyter's own start, and the whole process group is killed, with what its tools have started.
+``waiting``: the next kernel waits for the session before this one is killed."""
+TRIES = 60
+"""Cells after which a task that is still not answered never will be."""
+LOCKED = "SessionLocked"
+
+
+@dataclass
+class Scenario:
+    """What is to happen: ``kills`` deaths from ``seed``. ``sabotage`` is put into the set-up cell."""
+
+    number: int
+    seed: int
+    kills: int
+    kind: str = "plain"
+    sabotage: str = ""
+    instants: tuple = ()
+    """Instants to use first, instead of random ones."""
+
+
+@dataclass
+class Life:
+    """A scenario as it happens."""
+
+    scenario: Scenario
+    folder: object
+    server: ModelServer
+    zygote: Zygote
+    deaths: list[Death] = field(default_factory=list)
+    asked_first: list[tuple[str, str]] = field(default_factory=list)
+    locked: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.name = f"s{self.scenario.number}"
+        self.dice = random.Random(f"{self.scenario.seed}/{self.name}")
+        self.traffic = self.server.traffic[self.name]
+        self.outside = Outside(self.folder, self.traffic)
+        self.instants = list(self.scenario.instants)
+        self.tasks = []
+        self._pool = ThreadPoolExecutor(2)
+
+    def live(self):
+        """Go through all deaths and to the last answer; (broken promises, counts)."""
+        self.folder.mkdir()
+        book = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (self.folder / "book.ipynb").write_text(json.dumps(book))
+        self.kernel = self._start()
+        self._spare = self._pool.submit(self._start)
+        try:
+            self._set_rules()
+            while self._left > 0:
+                assert len(self.tasks) < 10 * self.scenario.kills + 10, "kills never land"
+                self.tasks.append(f"{self.name}p{10 * len(self.tasks) + (self.scenario.kind != 'group')}")
+                (self._handed_over if self.scenario.kind == "waiting" else self._one_by_one)(self.tasks[-1])
+        finally:
+            self.kernel.close()
+            self._spare.result().close()
+            self._pool.shutdown()
+        broken, counts = judge(self.folder, self.deaths, self.traffic, self.tasks, self.asked_first)
+        return [*self.broken, *broken], counts
+
+    @property
+    def _left(self):
+        return self.scenario.kills - len(self.deaths)
+
+    # -- kernels -------------------------------------------------------------------------------------------------
+
+    def _start(self):
+        model = {"STATEBOOK_MODEL": "openai:gpt-5.5", "OPENAI_BASE_URL": self.server.url, "OPENAI_API_KEY": "sk-of-nobody"}
+        environment = model | {"JPY_SESSION_NAME": str(self.folder / "book.ipynb"), "STATEBOOK_LOCAL_SERVERS": "none"}
+        if self.scenario.kind == "group":
+            kernel = Kernel.as_jupyter_does(self.folder, environment)
+            kernel.group = True
+        else:
+            kernel = self.zygote.start(self.folder, environment)
+        shown = kernel.cell(SETUP + self.scenario.sabotage)
+        assert shown.ended and not shown.error, shown
+        return kernel
+
+    def _replace(self):
+        self.kernel.close()
+        self.kernel = self._spare.result()
+        self._spare = self._pool.submit(self._start)
+
+    def _set_rules(self):
+        """Everything is allowed; in some scenarios a person has to approve what is sent."""
+        for rule in ("allow *", "ask send") if self.dice.random() < 0.3 else ("allow *",):
+            shown = self.kernel.cell(f"%agent tools {rule}")
+            assert not shown.error, shown.error
+
+    # -- tasks ---------------------------------------------------------------------------------------------------
+
+    def _one_by_one(self, task):
+        """Run a task's cell, and go on in the next kernel after each kill, until there is the answer."""
+        code = prompt(task)
+        for _ in range(TRIES):
+            shown, saw = self._run(code, task)
+            if not shown.ended:
+                self._died(shown, saw)
+                code = self.dice.choice((prompt(task), "%agent resume"))
+            elif not self.kernel.alive:
+                self._replace()  # killed when it had ended the cell: that does not count
+            if shown.ended and self._answered(shown, task):
+                return
+            if shown.ended:
+                code = prompt(task) if "No run waits" in shown.error else "%agent resume"
+        raise AssertionError(f"{task} gets no answer: {shown}")
+
+    def _run(self, code, task):
+        instant = None
+        if self._left > 0:
+            instant = self.instants.pop(0) if self.instants else any_instant(self.dice)
+        person = self._person if self.dice.random() < 0.85 else None
+        with Killer(self.kernel, instant, self.outside) as killer:
+            shown = self.kernel.cell(code, cell_id=task, person=person)
+        return shown, killer.saw
+
+    def _died(self, shown, saw):
+        """Lay aside what is on disk, before the next kernel touches it."""
+        path = copy_store(self.folder, self.folder / f"death-{len(self.deaths)}")
+        found, damage = look(path)
+        where = saw if saw == "at a commit" else "in a tool" if found.doubtful else saw or "between"
+        self._note(shown, where, found)
+        self.broken += [f"kill {len(self.deaths) - 1}: damaged: {line}" for line in damage]
+        self._replace()
+
+    def _note(self, shown, where, found=None, heir=0):
+        drawn = set(WORD.findall(shown.text))
+        acts, requests = len(acts_in(self.folder)), len(self.traffic.asked)
+        self.deaths.append(Death(where, drawn, acts, requests, found, heir))
+
+    def _answered(self, shown, task):
+        """Whether the task has its answer; anything but a pause and the answer is a broken promise."""
+        if not shown.error:
+            last = 0
+            while stage_of(task, last).calls:
+                last += 1
+            missing = set(WORD.findall("".join(stage_of(task, last).pieces))) - set(WORD.findall(shown.text))
+            self.broken += [f"{task}: the answer that was drawn lacks {sorted(missing)}"] if missing else []
+            return True
+        if not re.search("RunPaused|No run waits", shown.error):
+            self.broken.append(f"{task}: {shown.error}")
+        return False
+
+    # -- handing over --------------------------------------------------------------------------------------------
+
+    def _handed_over(self, task):
+        """Kill the kernel while the next one is already trying to open the session."""
+        heir = self._spare.result()
+        going_on = self.dice.choice((prompt(task), "%agent resume"))
+        waiting = self._pool.submit(self._until_open, heir, going_on, task)
+        shown, saw = self._run(prompt(task), task)
+        self.kernel.kill()  # where it had ended the cell: only its end gives the session free
+        if not shown.ended:
+            self._note(shown, saw or "between", heir=heir.pid)
+        self.kernel.close()
+        self.kernel = heir
+        then = waiting.result()
+        self._spare = self._pool.submit(self._start)
+        for _ in range(TRIES):
+            if self._answered(then, task):
+                return
+            then = heir.cell(prompt(task), cell_id=task, person=self._person)
+        raise AssertionError(f"{task} gets no answer: {then}")
+
+    def _until_open(self, heir, code, task):
+        end = time.monotonic() + 60
+        while LOCKED in (shown := heir.cell(code, cell_id=task, person=self._person)).error:
+            assert time.monotonic() < end, shown.error
+            self.locked += 1
+        return shown
+
+    # -- the person ----------------------------------------------------------------------------------------------
+
+    def _person(self, text, menu):
+        """Allows everything, and says truthfully what happened: they look it up in the ledger."""
+        word = WISH.findall(text)[-1]
+        kind = "in_doubt" if "[h]" in menu else "approval"
+        (self.deaths[-1].asked if self.deaths else self.asked_first).append((kind, word))
+        if kind == "approval":
+            return "y"
+        return "h" if any(act["word"] == word for act in acts_in(self.folder)) else "r"

@@ -1,0 +1,92 @@
+"""Real kernels, really killed, over both APIs: nothing lost, nothing repeated, nothing paid twice, nothing asked in vain.
+
+``STATEBOOK_KILLS`` sets how many kills there are in all, ``STATEBOOK_KILLS_SEED`` which.
+"""
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from .cells import BOASTFUL, CARELESS, FORGETFUL, WASTEFUL
+from .instants import Instant
+from .kernels import Zygote
+from .life import KINDS, Life, Scenario
+from .server import ModelServer
+
+KILLS = int(os.environ.get("STATEBOOK_KILLS", "40"))
+SEED = int(os.environ.get("STATEBOOK_KILLS_SEED") or random.randrange(10**6))
+EACH, WORKERS = 5, 3
+"""Kills per scenario, and scenarios at a time."""
+PLACES = ("mid-stream", "in a tool", "between", "at a commit")
+COLUMNS = ("kills", *PLACES, "in doubt", "questions", "lost", "duplicates")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300 + 3 * KILLS),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and fork"),
+]
+
+
+@pytest.fixture(scope="module")
+def zygote():
+    made = Zygote()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def folder():
+    """The folder of scenarios; those in which a promise was broken are kept."""
+    made = Path(tempfile.mkdtemp(prefix="kills-"))
+    yield made
+    if not any(made.iterdir()):
+        made.rmdir()
+
+
+@pytest.fixture
+def server(request):
+    made = ModelServer(request.param)
+    yield made
+    made.close()
+
+
+def live(scenario, folder, server, zygote):
+    """Live through a scenario; (its broken promises, counts). Its folder stays where promises were broken."""
+    place = folder / f"s{scenario.number}"
+    life = Life(scenario, place, server, zygote)
+    broken, counts = life.live()
+    counts["locked"] = life.locked
+    if not broken:
+        shutil.rmtree(place)
+    return [f"{place} (seed {scenario.seed}): {line}" for line in broken], counts
+
+
+@pytest.mark.parametrize("server", ["responses", "chat"], indirect=True)
+def test_no_kill_breaks_a_promise(folder, server, zygote, record_property):
+    began, share = time.monotonic(), max(EACH, KILLS // 2)
+    scenarios = [
+        Scenario(number, SEED, min(EACH, share - EACH * number), KINDS[number % len(KINDS)])
+        for number in range(-(-share // EACH))
+    ]
+    broken, total = [], Counter()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for lines, counts in pool.map(lambda each: live(each, folder, server, zygote), scenarios):
+            broken += lines
+            total.update(counts)
+    row = "  ".join(f"{name} {total[name]}" for name in COLUMNS)
+    told = f"{server.api:9}  {row}  ({time.monotonic() - began:.0f} s, seed {SEED})"
+    print(f"\n{told}")
+    record_property("told at the end", told)
+    assert broken == []
+    assert server.wrong == []
+    assert total["kills"] == share
+    assert total["locked"] > 0
+    assert all(total[place] for place in PLACES) or share < 20
