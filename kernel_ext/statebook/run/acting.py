@@ -31,7 +31,7 @@ from statebook.tools.base import Tool, ToolContext
 
 from .environment import Environment, Paused
 from .limits import reached, seconds_left, steps_left
-from .permission import Permission, permit
+from .permission import Permission, heard, permit
 
 _STOPPED = "[Stopped while it ran; it may have been done in part.]"
 _TIMED_OUT = "[Stopped at the time limit; it may have been done in part.]"
@@ -71,9 +71,8 @@ async def act(run: Run, env: Environment) -> None:
 def finish(run: Run, env: Environment, call: CallRecord, outcome: ToolOutcome, seconds: float = 0.0) -> None:
     """Record a call's result, with everything that came of it and a checkpoint, in one commit."""
     spec_name = call.call.name
-    result = ToolResult(
-        call.call.id, spec_name, outcome.text, outcome.status, tuple(digest(item.data) for item in outcome.artifacts)
-    )
+    kept = tuple(digest(item.data) for item in outcome.artifacts)
+    result = ToolResult(call.call.id, spec_name, outcome.text + heard(call), outcome.status, kept)
     passages = tuple(passage.reference() for passage in outcome.passages)
     events: list[Event] = [ToolFinished(result, round(seconds, 4), passages)]
     if outcome.state:
@@ -122,8 +121,8 @@ def _record_intents(run: Run, env: Environment, ready: list[tuple[CallRecord, To
 
 
 def _key(run: Run, env: Environment, call: CallRecord) -> str:
-    """The same whenever the same call is made again, in whichever kernel."""
-    return f"{env.store.session_id}:{run.number}.{call.step}"
+    """The same whenever the same call is made again, in whichever kernel, and in a copy of the session."""
+    return call.key or f"{env.store.session_id}:{run.number}.{call.step}"
 
 
 async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, arguments: dict[str, Any]) -> None:

@@ -1,33 +1,27 @@
-"""May this call be made? The policy's verdict, a person's approval, or the settlement of a call in doubt.
-
-How a call in doubt (its intent on disk, its result not) is settled::
-
-    effect      what happens
-    read        made again
-    idempotent  made again, with the same idempotency key
-    write       the tool's own ``verify`` tells, where it has one; else
-                a person says: retry -> made again; happened -> recorded as done; skip -> recorded as not known
-                nobody there -> the run pauses; it is never repeated silently
-"""
+"""May this call be made? Carries out what `statebook.run.doubt` says: rules, questions, the tool's own word."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
 
 from statebook.errors import StatebookError, UnknownName
-from statebook.protocol.approvals import Answer, Choice, Grant, Question
+from statebook.protocol.approvals import Answer, Choice, Grant, Question, QuestionKind
 from statebook.protocol.journal.events import ApprovalAsked, ApprovalDecided, Event, GrantGiven
 from statebook.protocol.journal.runs import CallRecord, Run
-from statebook.protocol.tools import ToolOutcome, ToolSpec
+from statebook.protocol.tools import Effect, ToolOutcome
 from statebook.tools.base import Tool
 from statebook.tools.toolbox import check_fit, parse_arguments
 
+from .doubt import DECIDES, Decider, Said, State, after, found, more_careful
 from .environment import Environment, Paused
 
-_HAPPENED = "[This call happened before the kernel died: that was confirmed. Its result is not known.]"
+_HAPPENED = "[This call happened before the kernel died: that was confirmed."
 _SKIPPED = "[Skipped by a person: it is not known whether this call happened. Do not assume either.]"
+_NOT_AGAIN = "[It is not known whether this call happened, and it can't be made again. Do not assume either.]"
+_REASON = "the kernel died during this call: it may or may not have happened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,105 +32,166 @@ class Permission:
     arguments: dict[str, Any]
 
 
+@dataclass(slots=True)
+class _Case:
+    """One call on its way: its tool (None: not in this kernel), what does not fit, and the reason last given."""
+
+    run: Run
+    call: CallRecord
+    env: Environment
+    tool: Tool | None
+    arguments: dict[str, Any]
+    misfit: str = ""
+    why: str = ""
+
+    @property
+    def effect(self) -> Effect:
+        now: Effect = self.tool.spec.effect if self.tool else "write"
+        return more_careful(self.call.effect, now) if self.call.in_doubt else now
+
+    def decide(self, *events: Event) -> None:
+        self.env.commit(self.run, [(self.call.step, event) for event in events])
+
+
 async def permit(run: Run, call: CallRecord, env: Environment) -> Permission | ToolOutcome:
-    """The permission, or the outcome of a call that is not made. Raises Paused where nobody can answer."""
-    if call.call.name not in env.tools and call.call.name in run.started.tools:
-        detail = f"the tool {call.call.name} is not defined in this kernel; run the cell that defines it first"
-        raise Paused("tool", detail)
+    """The permission, or the outcome of a call that is not made. Raises Paused where the call has to wait."""
+    case = _case(run, call, env)
+    state = found(call)
+    while (decider := DECIDES[state]) != "journal":
+        said = await _DECIDERS[decider](case)
+        following = after(state, said)
+        if following == state:
+            raise _waits(case, decider)
+        state = following
+    if state == "allowed" and case.tool is not None:
+        return Permission(case.tool, case.arguments)
+    return _outcome(state, case)
+
+
+def heard(call: CallRecord) -> str:
+    """What a person said to the model when they let this call be made, to stand below its result; "" for nothing."""
+    being_made = call.intended and call.settled is None
+    by_person = call.word and call.via not in ("policy", "verify")
+    return f"\n[The person who allowed this says: {call.word}]" if being_made and by_person else ""
+
+
+def _case(run: Run, call: CallRecord, env: Environment) -> _Case:
+    """The case of a call; what can't be called is known before anyone is asked."""
+    tool = env.tools.get(call.call.name) if call.call.name in env.tools else None
     try:
-        tool = env.tools.get(call.call.name)
         arguments = parse_arguments(call.call)
-    except UnknownName as error:
-        return ToolOutcome(str(error), "error")
     except StatebookError as error:
-        return ToolOutcome(f"The arguments can't be read: {error}", "error")
+        return _Case(run, call, env, tool, {}, f"The arguments can't be read: {error}")
     try:
-        arguments = check_fit(tool, arguments)  # before anyone is asked: such a call can't be made
+        return _Case(run, call, env, tool, check_fit(tool, arguments) if tool else arguments)
     except StatebookError as error:
-        return ToolOutcome(str(error), "error")
-    if call.in_doubt:
-        return await _settle(run, call, env, Permission(tool, arguments))
-    return await _approve(run, call, env, Permission(tool, arguments))
+        return _Case(run, call, env, tool, arguments, str(error))
 
 
-async def _approve(run: Run, call: CallRecord, env: Environment, wanted: Permission) -> Permission | ToolOutcome:
-    spec = wanted.tool.spec
-    if call.decision is None:
-        verdict, reason = env.policy().decide(spec, call.call.arguments)
-        if verdict == "allow":
-            return wanted
-        if verdict == "deny":
-            _decide(run, call, env, ApprovalDecided("approval", call.call.id, "reject", "policy", reason))
-            return ToolOutcome(f"[Denied by a rule: {reason}. The call was not made.]", "denied")
-        await _ask(run, call, env, _question(run, call, spec, "approval", reason))
-    if call.decision == "reject":
-        word = f" They say: {call.word}" if call.word else ""
-        return ToolOutcome(f"[Denied by the person; the call was not made.{word}]", "denied")
-    return wanted
+async def _by_rules(case: _Case) -> Said:
+    name = case.call.call.name
+    if case.tool is None and (case.call.in_doubt or name in case.run.started.tools):
+        return "gone"
+    if case.tool is None:
+        case.why = str(UnknownName("tool", name, [spec.name for spec in case.env.tools.specs()]))
+        return "unfit"
+    if case.misfit:
+        case.why = case.misfit
+        return "unfit"
+    verdict, case.why = case.env.policy().decide(case.tool.spec, case.call.call.arguments)
+    if verdict == "deny" and not case.call.in_doubt:
+        case.decide(ApprovalDecided("approval", case.call.call.id, "reject", "policy", case.why))
+    return verdict
 
 
-async def _settle(run: Run, call: CallRecord, env: Environment, wanted: Permission) -> Permission | ToolOutcome:
-    spec = wanted.tool.spec
-    effect = call.effect or spec.effect  # as it was when the call was begun
-    if effect != "write":
-        return wanted
-    if call.settled is None:
-        await _ask_tool(run, call, env, wanted)
-    if call.settled is None:
-        reason = "the kernel died during this call: it may or may not have happened"
-        await _ask(run, call, env, replace(_question(run, call, spec, "in_doubt", reason), effect=effect))
-    word = f" {call.word}" if call.via == "verify" else f" They say: {call.word}" if call.word else ""
-    settled: Choice | None = call.settled
-    if settled == "retry":
-        return wanted
-    if settled == "happened":
-        return ToolOutcome(_HAPPENED + word)
-    return ToolOutcome(_SKIPPED + word, "in_doubt")
+async def _by_effect(case: _Case) -> Said:
+    return case.effect if case.tool else "gone"
 
 
-async def _ask_tool(run: Run, call: CallRecord, env: Environment, wanted: Permission) -> None:
-    """Where the tool can tell whether the call happened (its ``verify``), that settles it."""
-    verify = getattr(wanted.tool, "verify", None)
-    if verify is None:
-        return
-    key = f"{env.store.session_id}:{run.number}.{call.step}"
+async def _by_verify(case: _Case) -> Said:
+    """What the tool's own ``verify`` says, where it has one; it is not asked about arguments it does not take now."""
+    verify = getattr(case.tool, "verify", None)
+    if verify is None or case.misfit:
+        return "unsure"
+    name = case.call.call.name
     try:
-        happened = await asyncio.to_thread(verify, wanted.arguments, key)
+        happened = await asyncio.to_thread(verify, case.arguments, case.call.key)
     except Exception:  # noqa: BLE001 - the tool's own code; the person is asked instead
-        return
-    if happened is not None:
-        choice: Choice = "happened" if happened else "retry"
-        word = f"{call.call.name} was asked and says that the call {'happened' if happened else 'did not happen'}."
-        _decide(run, call, env, ApprovalDecided("in_doubt", call.call.id, choice, "verify", word))
+        return "unsure"
+    if happened is None:
+        return "unsure"
+    choice: Choice = "happened" if happened else "retry"
+    word = f"{name} was asked and says that the call {'happened' if happened else 'did not happen'}."
+    case.decide(ApprovalDecided("in_doubt", case.call.call.id, choice, "verify", word))
+    return "happened" if happened else "absent"
 
 
-def _question(run: Run, call: CallRecord, spec: ToolSpec, kind: Any, reason: str) -> Question:
-    return Question(kind, run.number, call.step, call.call, spec.effect, spec.origin, reason)
+async def _by_approval(case: _Case) -> Said:
+    return await _ask(case, "approval", case.why)
 
 
-async def _ask(run: Run, call: CallRecord, env: Environment, question: Question) -> None:
-    """Journal the question, put it to the person, journal the answer. Raises Paused without one."""
-    asked = ApprovalAsked(question.kind, call.call, question.effect, question.reason)
-    if question.kind not in call.questions:
-        env.commit(run, [(call.step, asked)])
+async def _by_settlement(case: _Case) -> Said:
+    return await _ask(case, "in_doubt", f"{_REASON}; it can't be run again: {case.misfit}" if case.misfit else _REASON)
+
+
+async def _ask(case: _Case, kind: QuestionKind, reason: str) -> Said:
+    """Journal the question, put it to the person, journal the answer; ``nobody`` without one."""
+    run, call, env = case.run, case.call, case.env
+    origin = case.tool.spec.origin if case.tool else ""
+    question = Question(kind, run.number, call.step, call.call, case.effect, origin, reason)
+    if kind not in call.questions:
+        case.decide(ApprovalAsked(kind, call.call, question.effect, reason))
     answer = await env.asker.ask(question, run)
     if answer is None:
-        what = "an approval" if question.kind == "approval" else "a word on a call in doubt"
-        raise Paused(question.kind, f"{call.call.name} waits for {what}")
+        return "nobody"
     if answer.choice not in question.choices:
-        raise Paused(question.kind, f"{call.call.name} got an answer that does not fit: {answer.choice}")
-    _decide(
-        run,
-        call,
-        env,
-        ApprovalDecided(question.kind, call.call.id, answer.choice, answer.via, answer.word),
-        *_grants(answer, question),
-    )
+        raise Paused(kind, f"{call.call.name} got an answer that does not fit: {answer.choice}")
+    case.decide(*decision(kind, call, answer))
+    return cast("Said", answer.choice)
 
 
-def _grants(answer: Answer, question: Question) -> list[Event]:
-    return [GrantGiven(Grant(question.call.name))] if answer.choice == "allow_always" else []
+def decision(kind: QuestionKind, call: CallRecord, answer: Answer) -> list[Event]:
+    """The events of a person's answer, to be journaled in one commit before anything is done by it."""
+    decided = ApprovalDecided(kind, call.call.id, answer.choice, answer.via, answer.word)
+    return [decided, *([GrantGiven(Grant(call.call.name))] if answer.choice == "allow_always" else [])]
 
 
-def _decide(run: Run, call: CallRecord, env: Environment, *events: Event) -> None:
-    env.commit(run, [(call.step, event) for event in events])
+_DECIDERS: dict[Decider, Callable[[_Case], Awaitable[Said]]] = {
+    "rules": _by_rules,
+    "approval": _by_approval,
+    "effect": _by_effect,
+    "verify": _by_verify,
+    "in_doubt": _by_settlement,
+}
+
+
+def _waits(case: _Case, decider: Decider) -> Paused:
+    name = case.call.call.name
+    if decider == "approval":
+        return Paused("approval", f"{name} waits for an approval")
+    if decider == "in_doubt":
+        return Paused("in_doubt", f"{name} waits for a word on a call in doubt")
+    return Paused("tool", f"the tool {name} is not defined in this kernel; run the cell that defines it first")
+
+
+def _outcome(state: State, case: _Case) -> ToolOutcome:
+    """What the model is told of a call that is not made."""
+    call = case.call
+    says = f" They say: {call.word}" if call.word else ""
+    if state == "unfit":
+        return ToolOutcome(case.why, "error")
+    if state == "denied" and call.via == "policy":
+        return ToolOutcome(f"[Denied by a rule: {call.word}. The call was not made.]", "denied")
+    if state == "denied":
+        return ToolOutcome(f"[Denied by the person; the call was not made.{says}]", "denied")
+    if state == "happened":
+        return ToolOutcome(_HAPPENED + _what_came(call))
+    if case.why:  # it was to be made again
+        return ToolOutcome(f"{_NOT_AGAIN} {case.why}", "in_doubt")
+    return ToolOutcome(_SKIPPED + says, "in_doubt")
+
+
+def _what_came(call: CallRecord) -> str:
+    if call.via == "verify" or not call.word:
+        return f" Its result is not known.] {call.word}".rstrip()
+    return f" What came of it, as a person tells:]\n{call.word}"
