@@ -12,6 +12,7 @@
     │   ├── StoreTooNew                 a newer statebook wrote it
     │   ├── StoreDamaged                it can't be read, or hashes and references do not agree
     │   ├── StoreReadOnly               the file or its folder can't be written
+    │   ├── StoreGone                   it was removed, moved or replaced while it was open
     │   └── StoreFull                   the disk is full
     ├── ModelError                      the model did not answer
     ├── ToolError                       a tool could not do its work
@@ -108,6 +109,10 @@ class StoreDamaged(StoreError):
 
 class StoreReadOnly(StoreError):
     """The store's file or its folder can't be written."""
+
+
+class StoreGone(StoreError):
+    """The store was removed, moved or replaced while it was open; who has it open may still hold all of it."""
 
 
 class StoreFull(StoreError):

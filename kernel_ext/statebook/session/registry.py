@@ -12,6 +12,7 @@ from .notebook.identity import Notebook
 from .notebook.kinship import claim, settle
 from .session import Session
 from .toolset import Surfaces
+from .waiting import notices as notices_of
 
 
 class Registry:
@@ -43,6 +44,7 @@ class Registry:
         """Open a notebook's session and make it current. Raises StoreError subclasses; the current one stays then."""
         session = self.holding(notebook.store)
         if session is None:
+            self._let_go_of_moved(notebook.store)
             notices = [claim(notebook)]
             store = Store(notebook.store)
             try:
@@ -53,7 +55,7 @@ class Registry:
                 raise
             session.spending.held = self._store
             self._open[notebook.store.resolve()] = session
-            for notice in [*notices, *_left_open(session)]:
+            for notice in [*notices, *notices_of(session.open_runs(), session.asking())]:
                 if notice:
                     self._tell(notice)
         self.current = session
@@ -62,6 +64,19 @@ class Registry:
     def holding(self, store: Path) -> Session | None:
         """The open session of a store, current or not: the file can't be opened a second time."""
         return self._open.get(store.resolve())  # by whichever link or spelling: one file, one session
+
+    def forget(self, session: Session) -> None:
+        """Know no more of a session, without closing it."""
+        self._open = {path: known for path, known in self._open.items() if known is not session}
+        self.current = None if self.current is session else self.current
+
+    def _let_go_of_moved(self, store: Path) -> None:
+        """Close a session whose file was moved to ``store`` while it was open: one file, one connection."""
+        for session in list(self._open.values()):
+            moved = session.store.database.moved_to()
+            if moved is not None and store.exists() and moved.samefile(store):
+                self.forget(session)
+                session.close()
 
     def _store(self, path: Path) -> Store | None:
         session = self.holding(path)
@@ -84,11 +99,3 @@ def named(text: str, folder: Path) -> Notebook:
     if path.suffix != ".ipynb":
         path = path.with_name(f"{path.name}.ipynb")
     return Notebook(path, store_path(path), "named by the person")
-
-
-def _left_open(session: Session) -> list[str]:
-    return [
-        f"r{run.number} was left open by a kernel that died, after {run.steps} finished step{'s' * (run.steps != 1)}:"
-        f" `%agent resume r{run.number}` goes on, and so does running its cell again."
-        for run in session.open_runs()
-    ]

@@ -39,8 +39,12 @@ class Artifacts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._found: dict[str, Artifact] = {}
-        stem = database.path.name.removesuffix(".duckdb")
-        self.folder = database.path.with_name(f"{stem}.objects")
+        self.folder = self.folder_of(database.path)
+
+    @staticmethod
+    def folder_of(path: Path) -> Path:
+        """Where the objects of a store lie."""
+        return path.with_name(f"{path.name.removesuffix('.duckdb')}.objects")
 
     def put(self, artifacts: Iterable[ArtifactData]) -> list[str]:
         """Keep artifacts, each content once, and return their digests. Call inside the caller's transaction."""
@@ -49,8 +53,10 @@ class Artifacts:
             key = digest(artifact.data)
             known = key in digests or self.find(key) is not None  # the query does not see this transaction's own rows
             digests.append(key)
+            inside = len(artifact.data) <= INSIDE
+            if known and not inside and not self._object(key).exists():
+                self._write_object(key, artifact.data)  # its folder was removed
             if not known:
-                inside = len(artifact.data) <= INSIDE
                 if not inside:
                     self._write_object(key, artifact.data)
                 self._database.write(
@@ -85,6 +91,18 @@ class Artifacts:
         if digest(found) != key:
             raise StoreDamaged(f"Artifact {key[:12]} has changed on disk.", "Restore a copy of the objects folder.")
         return found
+
+    def missing(self) -> list[str]:
+        """The digests of objects whose files are gone."""
+        keys = self._database.rows("SELECT digest FROM artifact WHERE bytes IS NULL")
+        return [key for (key,) in keys if not self._object(key).exists()]
+
+    def adopt(self, folder: Path) -> None:
+        """Copy the objects that are missing here, from another objects folder that has them."""
+        for key in self.missing():
+            place = folder / key[:2] / key[2:]
+            if place.exists():
+                self._write_object(key, place.read_bytes())
 
     def _object(self, key: str) -> Path:
         return self.folder / key[:2] / key[2:]

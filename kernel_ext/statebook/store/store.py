@@ -165,11 +165,16 @@ class Store:
 
     def open_runs(self) -> list[int]:
         """Runs on any branch that started or resumed and neither ended nor paused: their kernel died."""
-        rows = self.database.rows(
-            "SELECT run FROM journal WHERE kind IN ('run_started', 'run_resumed', 'run_paused', 'run_ended')"
-            " GROUP BY run HAVING arg_max(kind, seq) IN ('run_started', 'run_resumed') ORDER BY run"
+        return [run for run, paused, _ in self.unfinished_runs() if not paused]
+
+    def unfinished_runs(self) -> list[tuple[int, bool, bool]]:
+        """Runs on any branch that have not ended: (number, whether it paused, whether it ever asked), oldest first."""
+        return self.database.rows(
+            "SELECT run, arg_max(kind, seq) FILTER (kind <> 'approval_asked') = 'run_paused' AS paused,"
+            " bool_or(kind = 'approval_asked') FROM journal"
+            " WHERE kind IN ('run_started', 'run_resumed', 'run_paused', 'run_ended', 'approval_asked')"
+            " GROUP BY run HAVING arg_max(kind, seq) FILTER (kind <> 'approval_asked') <> 'run_ended' ORDER BY run"
         )
-        return [run for (run,) in rows]
 
     def runs_with_key(self, key: str) -> list[tuple[int, str]]:
         """Runs of the current lineage that an unchanged cell made: (number, cell id), oldest first."""

@@ -13,13 +13,14 @@ from statebook.session.models import chosen
 from statebook.session.notebook.identity import Notebook
 from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import named
+from statebook.session.rescue import bring_back
 from statebook.session.session import Session
 from statebook.store.journal import Journal
 from statebook.ui.sheets.sheet import Sheet
 
 
 class SessionCommands:
-    """status, open, new, verify."""
+    """status, open, rescue, new, verify."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -59,6 +60,17 @@ class SessionCommands:
     def do_open(self, flags: Flags) -> Sheet:
         """Another notebook's session."""
         return self._opened(named(flags.path, Path.cwd()))
+
+    def do_rescue(self, flags: Flags) -> Sheet:
+        """The session back from memory, as its file is gone."""
+        registry = self._host.registry
+        found = bring_back(registry, named(flags.path, Path.cwd()).store if flags.path else None)
+        rows = [("written to", str(found.session.store.path))]
+        if found.aside is not None:
+            rows.append(("kept beside", f"{found.aside.name}, the file that had taken its place"))
+        if found.lost:
+            rows.append(("lost", f"{found.lost} large outputs, whose folder is gone; `%agent verify` names them"))
+        return Sheet("The session is back on disk", tuple(rows), "Run the cell again that was refused.")
 
     def do_new(self, flags: Flags) -> Sheet:
         """An empty session beside the notebook."""

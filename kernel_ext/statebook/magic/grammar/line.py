@@ -9,9 +9,10 @@ from typing import Any
 
 from statebook.errors import UnknownName, UsageError
 
+from .decisions import DECISIONS, add_decisions, parse_decision
 from .parser import Parser, add_limits, dollars, positive, split
 
-WORK = ("resume", "compact")
+WORK = ("resume", *DECISIONS, "compact")
 """Subcommands that are work: a cell waits for them, and they can be stopped."""
 
 _PROSE = ("context", "memory", "tools")
@@ -35,6 +36,7 @@ def line_parser() -> Parser:
     resume.add_argument("-m", "--model", default="", metavar="P:M", help="with another model")
     resume.add_argument("-v", "--verbose", action="store_true", help="print a line per step")
     add_limits(resume)
+    add_decisions(commands)
     context = commands.add_parser("context", help="what the model would see, for a prompt given here")
     context.add_argument("-m", "--model", default="", metavar="P:M", help="for another model")
     context.add_argument("prompt", nargs="*", help="the prompt (none: an empty one)")
@@ -49,6 +51,8 @@ def line_parser() -> Parser:
     _add_settings(commands)
     opening = commands.add_parser("open", help="go on with the session of another notebook or store")
     opening.add_argument("path")
+    rescue = commands.add_parser("rescue", help="write the session back whose file was removed or replaced under it")
+    rescue.add_argument("path", nargs="?", default="", help="another place for it")
     new = commands.add_parser("new", help="start an empty session beside this notebook")
     new.add_argument("name", nargs="?", default="", help="its name; else the notebook's with a number")
     sql = commands.add_parser("sql", help="ask the session's views; gives a DataFrame")
@@ -108,6 +112,8 @@ def parse_line(line: str) -> argparse.Namespace:
         return argparse.Namespace(command="sql", query=tail.strip())
     if head == "context" and tail.strip() not in ("-h", "--help"):
         return _context(parser, tail)
+    if head in DECISIONS:
+        return parse_decision(parser, head, tail)
     if head in _PROSE:
         return parser.parse_args([head, *tail.split()])
     return parser.parse_args([head, *split(tail)])

@@ -24,6 +24,7 @@ from .birth import begin, unborn
 from .faults import explain
 from .guard import Guard, cut_off, mend
 from .log import cut_torn_end, torn_end
+from .presence import Presence
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,8 +57,10 @@ class Database:
         self.lock = threading.RLock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._guard = Guard(path)
+        self._presence = Presence(path)
         self._log = f"{path}.wal"
         self._busy = False
+        self._process = os.getpid()
         self._connect()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
@@ -80,6 +83,7 @@ class Database:
                 time.sleep(0.05)
             else:
                 self._connection = connection
+                self._presence.note(None if self.read_only else self._guard.handle())
                 return connection
 
     def _make_ready(self) -> None:
@@ -102,12 +106,21 @@ class Database:
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The shared connection; opened again when a fatal error had closed it."""
+        self._check_process()
         return self._connection or self._connect()
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with self._told():
             return self.connection.cursor().execute(query, list(values)).fetchall()
+
+    def chunks(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query, so many at a time."""
+        with self._told():
+            cursor = self.connection.cursor()
+            cursor.execute(query)
+            while found := cursor.fetchmany(size):
+                yield found
 
     def row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
         """The one row of a query that always has one."""
@@ -119,17 +132,22 @@ class Database:
 
     def write(self, statement: str, values: Sequence[Any] = ()) -> None:
         """One statement; on disk when this returns (outside `transaction`)."""
+        self._check_process()
         with self.lock:
             with self._told():
-                self.connection.execute(statement, list(values))
-            self._keep_log_short()
+                connection = self.connection
+                self._check_presence()
+                connection.execute(statement, list(values))
+            self._confirm()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside become one commit, or none of them happens."""
+        self._check_process()
         with self.lock:
             with self._told():
                 connection = self.connection
+                self._check_presence()
                 connection.execute("BEGIN")
                 self._busy = True
                 try:
@@ -140,7 +158,7 @@ class Database:
                     raise
                 finally:
                     self._busy = False
-            self._keep_log_short()
+            self._confirm()
 
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         import duckdb
@@ -156,35 +174,92 @@ class Database:
 
         Under a guard: torn by a crash, it is undone on the next opening, which plays the log again.
         """
+        if not self.read_only and self._log_found()[0]:
+            self._check_presence()
+            self._fold()
+
+    def _fold(self) -> None:
+        self._check_process()
         with self.lock, self._told():
-            if self.read_only or not self._log_size():
-                return
-            blocks = self.connection.execute("SELECT block_id FROM pragma_metadata_info()").fetchall()
+            connection = self.connection
+            blocks = connection.execute("SELECT block_id FROM pragma_metadata_info()").fetchall()
             try:
                 self._guard.raise_over(block for (block,) in blocks)
             except OSError as error:
                 raise explain(error, self.path) from error
-            self.connection.execute("CHECKPOINT")
+            connection.execute("CHECKPOINT")
             self._guard.lower()
+            self._presence.note(self._guard.handle())
 
-    def _log_size(self) -> int:
+    def _log_found(self) -> tuple[int, int]:
+        """Bytes and inode of the log; zeros where there is none."""
         try:
-            return os.stat(self._log).st_size  # noqa: PTH116 - asked after each commit: a Path costs more than the call
+            found = os.stat(self._log)  # noqa: PTH116 - asked after each commit: a Path costs more than the call
         except OSError:
-            return 0
+            return 0, 0
+        return found.st_size, found.st_ino
 
-    def _keep_log_short(self) -> None:
-        if not self._busy and self._log_size() > LONGEST_LOG:
+    def _confirm(self) -> None:
+        """After a commit, before it is acknowledged: it is found under the file's name, in a log that is not too long.
+
+        Raises StoreGone. A log that was removed or cut is made good by folding what DuckDB has in memory.
+        """
+        if self._busy or self.read_only:
+            return
+        self._check_presence()
+        size, inode = self._log_found()
+        if self._presence.log_lost(size, inode):
+            self._fold()
+        elif size > LONGEST_LOG:
             with suppress(StoreError):  # it is committed all the same
-                self.fold()
+                self._fold()
+
+    def _check_presence(self) -> None:
+        if not self._busy:
+            try:
+                self._presence.check()
+            except OSError as error:
+                raise explain(error, self.path) from error
+
+    def _check_process(self) -> None:
+        """A process that was forked off has our connection, but not our locks: what it did would tear the file."""
+        if os.getpid() != self._process:
+            raise StoreError(
+                f"{self.path.name} belongs to process {self._process}, from which this one was forked.",
+                "Use the agent in the kernel's own process.",
+            )
+
+    def check(self) -> None:
+        """Raise StoreGone where the open file is not what its name leads to any more."""
+        with self.lock:
+            self._check_presence()
+
+    def moved_to(self) -> Path | None:
+        """Where the open file is now, when it was moved."""
+        return None if self.path.exists() else self._presence.whereabouts()
 
     def close(self) -> None:
-        """Fold and close."""
+        """Fold and close; a file that was moved is folded where it is now."""
+        if os.getpid() != self._process:
+            return
         with self.lock:
             if self._connection is not None:
-                with suppress(StoreError):  # the log keeps what could not be folded
-                    self.fold()
+                with suppress(StoreError, OSError):  # the log keeps what could not be folded
+                    moved = self.moved_to()
+                    if moved is None:
+                        self.fold()
+                    else:
+                        self._guard.follow(moved)
+                        self._fold()
             self._drop()
+
+    def abandon(self) -> None:
+        """Close without a fold, and remove the log that the name's file does not belong to."""
+        with self.lock:
+            ours = self._presence.log_is_ours(self._log_found()[1])
+            self._drop()
+            if ours:
+                os.unlink(self._log)  # noqa: PTH108 - as above, it is kept as text
 
     @contextmanager
     def _told(self) -> Iterator[None]:

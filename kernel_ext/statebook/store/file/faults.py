@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from statebook.errors import (
@@ -20,28 +21,42 @@ def explain(error: Exception, path: Path) -> StoreError:
     """DuckDB's error as ours: what happened to the file, and what to do next."""
     text = str(error)
     low = text.lower()
-    if "conflicting lock" in low or "could not set lock" in low or "being used by another process" in low:
-        return _locked(text, path)
-    if any(sign in low for sign in ("no space left", "file too large", "disk quota", "disk full", "out of disk")):
-        return StoreFull(
-            f"The disk is full: {path.name} could not be written.",
-            "Free some space and run the cell again; what was acknowledged is safe.",
-        )
-    if any(sign in low for sign in ("permission denied", "read-only", "operation not permitted", "readonly")):
-        return StoreReadOnly(
-            f"{path.name} can't be written in {path.parent}.",
-            "Make the folder writable, or choose another place: `%agent open PATH`.",
-        )
-    if "newer version" in low or "serialization version" in low or "storage version" in low:
-        return StoreTooNew(
-            f"{path.name} was written by a newer DuckDB.", "Upgrade it: pip install --upgrade duckdb statebook."
-        )
+    for signs, told in _SIGNS:
+        if any(sign in low for sign in signs):
+            return told(text, path)
     if _damage(error, low):
         return StoreDamaged(
             f"{path.name} can't be read: {_first_line(text)}",
             "Move it away and restore a copy, or start anew with `%agent new`; the file is left untouched.",
         )
     return StoreError(f"{path.name}: {_first_line(text)}", "Run the cell again; what was acknowledged is on disk.")
+
+
+def _full(_: str, path: Path) -> StoreError:
+    return StoreFull(
+        f"The disk is full: {path.name} could not be written.",
+        "Free some space and run the cell again; what was acknowledged is safe.",
+    )
+
+
+def _read_only(_: str, path: Path) -> StoreError:
+    return StoreReadOnly(
+        f"{path.name} can't be written in {path.parent}.",
+        "Make the folder writable, or choose another place: `%agent open PATH`.",
+    )
+
+
+def _other_log(_: str, path: Path) -> StoreError:
+    return StoreDamaged(
+        f"{path.name}.wal beside it belongs to another state of {path.name}: one of the two was replaced.",
+        f"Restore the file it belongs to, or move {path.name}.wal away to go on without what is in it.",
+    )
+
+
+def _newer(_: str, path: Path) -> StoreError:
+    return StoreTooNew(
+        f"{path.name} was written by a newer DuckDB.", "Upgrade it: pip install --upgrade duckdb statebook."
+    )
 
 
 def _damage(error: Exception, low: str) -> bool:
@@ -74,3 +89,13 @@ def _who(pid: int | None) -> str:
         return f"{process.name()} (process {pid}, running since {started})"
     except psutil.Error:
         return f"process {pid}"
+
+
+_SIGNS: tuple[tuple[tuple[str, ...], Callable[[str, Path], StoreError]], ...] = (
+    (("conflicting lock", "could not set lock", "being used by another process"), _locked),
+    (("no space left", "file too large", "disk quota", "quota exceeded", "disk full", "out of disk"), _full),
+    (("permission denied", "read-only", "operation not permitted", "readonly"), _read_only),
+    (("this wal was created for", "wal does not match database file"), _other_log),
+    (("newer version", "serialization version", "storage version"), _newer),
+)
+"""Words of DuckDB's and the system's errors, and what they mean; the first that is found counts."""

@@ -93,7 +93,7 @@ class Guard:
 
     def raise_over(self, blocks: Iterable[int]) -> None:
         """Copy the head and these blocks, and sync the copies. OSError when they can't be written."""
-        file = self._opened()
+        file = self.handle()
         copies = Copies.of(file, blocks) if file else None
         if copies is None:
             return
@@ -106,12 +106,16 @@ class Guard:
             self.lower()
             raise
 
+    def follow(self, path: Path) -> None:
+        """The file was moved while it was open: its copies lie beside it there."""
+        self._path = path
+
     def lower(self) -> None:
         """The fold is done and synced, or was not begun: the copies are superfluous, and ignored where they stay."""
         with suppress(OSError):
             beside(self._path).unlink(missing_ok=True)
 
-    def _opened(self) -> BinaryIO | None:
+    def handle(self) -> BinaryIO | None:
         """The file, for reading; None on systems where nobody may read what another holds (Windows).
 
         It stays open as long as DuckDB has it: a process that closes a file loses its POSIX locks on it (fcntl(2)), and
