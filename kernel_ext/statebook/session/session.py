@@ -39,6 +39,7 @@ from .replay.difference import not_recorded
 from .replay.record import FINISHED, Record, Wanted, key_of, notes_of
 from .spending import Spending
 from .toolset import Surfaces, Toolset
+from .waiting import abandoned, way_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Session:
         self._runs: dict[int, Run] = {}
         self._record = Record(store, self.run, lambda: {cell for cell, _ in cells_of(notebook.path)})
         self._active: int = 0
+        self._work: tuple[Run, Environment] | None = None
         self.latest: int = 0
         """The run that was worked on last; 0 before the first."""
         opened = SessionOpened(str(notebook.path), notebook.how, os.getpid(), version("statebook"))
@@ -131,6 +133,20 @@ class Session:
         files = {digest(artifact.data): artifact.data for artifact in call.artifacts}
         return window_of(run, self._environment(run, Team(model, Silent(), Silent())), files)
 
+    def abandon(self) -> bool:
+        """Leave the active run as it stands on disk: what it still does is neither recorded nor drawn.
+
+        For a person who stops a second time while the first stop is still settling things. The run stays open, as one
+        that a dead kernel left: its cell, or ``%agent resume``, goes on with it. False where no run is active.
+        """
+        if self._work is None:
+            return False
+        (run, env), self._work, self._active = self._work, None, 0
+        env.lease.revoke()
+        self._runs.pop(run.number, None)
+        close(env.sink, replace(run, status="interrupted"))
+        return True
+
     # -- what there is -------------------------------------------------------------------------------------------
 
     def run(self, number: int) -> Run:
@@ -142,6 +158,21 @@ class Session:
     def open_runs(self) -> list[Run]:
         """Runs that a dead kernel left open."""
         return [self.run(number) for number in self.store.open_runs() if number != self._active]
+
+    def unfinished(self) -> list[Run]:
+        """Runs on any branch that paused, or that a dead kernel left open; oldest first."""
+        return [self.run(number) for number, *_ in self.store.unfinished_runs() if number != self._active]
+
+    def asking(self) -> list[Run]:
+        """Those of them that paused and had asked a person something; found without reading the others."""
+        return [self.run(number) for number, paused, asked in self.store.unfinished_runs() if paused and asked]
+
+    def as_drawn(self, run: Run) -> Run:
+        """A run as it may be drawn: one that a dead kernel left open is not drawn as one that works."""
+        if run.status != "running" or run.number == self._active:
+            return run
+        step = run.models[-1].step if run.models else 0
+        return abandoned(run, self.store.drafted(run.number, step))
 
     def last_run(self) -> Run | None:
         """The newest run on the current branch."""
@@ -297,19 +328,20 @@ class Session:
     async def _drive(self, run: Run, team: Team) -> Run:
         env, sink = self._environment(run, team), team.sink
         self._active = self.latest = run.number
+        self._work = (run, env)
         try:
             await drive(run, env)
-        except asyncio.CancelledError:
-            self._runs.pop(run.number, None)
-            close(sink, run)
-            raise
         except BaseException as error:
+            if not env.lease.held:  # abandoned, and closed, long ago
+                raise
             # what could not be recorded must not be believed: read the run again from the file next time
             self._runs.pop(run.number, None)
-            close(sink, replace(run, status="failed", draft="", error=str(error)))  # not left drawn as running
+            failed = replace(run, status="failed", draft="", error=str(error))  # not left drawn as running
+            close(sink, run if isinstance(error, asyncio.CancelledError) else failed)
             raise
         finally:
-            self._active = 0
+            if env.lease.held:
+                self._active, self._work = 0, None
         with suppress(StoreError):  # only what a copy would be known by; the answer is on disk
             remember(self.store, self.notebook)
         if run.started.automatic:
@@ -338,9 +370,7 @@ class Session:
 def _answered(run: Run) -> Run:
     """The run, when it has its answer. Raises RunPaused or RunFailed when it has not."""
     if run.status == "paused" and run.pause is not None:
-        detail, resume = run.pause.detail, f"%agent resume {run_name(run.number)}"
-        told = "" if f"`{resume} " in detail else f"{'Then go' if '`%agent ' in detail else 'Go'} on with `{resume}`."
-        raise RunPaused(f"{run_name(run.number)} is paused: {detail}.", told)
+        raise RunPaused(f"{run_name(run.number)} is paused: {run.pause.detail}.", way_on(run))
     if run.status == "failed":
         raise RunFailed(
             f"{run_name(run.number)} got no answer: {run.error}",

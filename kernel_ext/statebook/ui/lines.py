@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from statebook.protocol.journal.events import PauseReason
 from statebook.protocol.journal.runs import CallRecord, ModelRecord, Run
 from statebook.protocol.messages import ResultStatus, ToolCall
 from statebook.protocol.models import Cost, StopReason, Usage
+from statebook.session.waiting import LEFT_OPEN, Waiting, how_far, waiting_in
 
 from .escape import one_line, visible
 
@@ -60,32 +62,65 @@ _NOT_WHOLE: dict[StopReason, str] = {
 _LIFTED = re.compile(r"[;:] `(?P<line>%agent [^`]+)`(?: raises it)?$")
 _WORD = re.compile(r"[a-z]+ (?!\w+=)")
 _AGAIN = re.compile(r"\s*Ask again\b[^.]*\.$")
+_ASKED = 5
+"""Questions of a run that its output lists at most."""
 _MINUTE = 60
 _THOUSAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a run stopped without a finished answer: a sentence, what is known, and the lines that go on, in order."""
+    """Why a run stopped without a finished answer: a sentence, what is known, and the lines that go on.
+
+    The lines follow one another, or, where the run has a question (``choice``), each is one answer to it.
+    """
 
     headline: str
     detail: str
     commands: tuple[str, ...]
+    choice: bool = False
+
+    def joined(self, commands: Sequence[str]) -> str:
+        """``A, then B`` or ``A, B or C``, of the lines in whatever form they are shown."""
+        if not self.choice:
+            return ", then ".join(commands)
+        return " or ".join(part for part in (", ".join(commands[:-1]), commands[-1]) if part)
 
 
 def ending(run: Run) -> Ending | None:
     """None while a run works and when it is done."""
     name = run_name(run.number)
     command = f"%agent resume {name}"
+    questions = waiting_in(run)
+    if questions and (run.pause is None or run.pause.reason in ("approval", "in_doubt")):
+        return _asks(run, questions)
     if run.status == "paused":
         headline = f"{name} {_PAUSES[run.pause.reason]}" if run.pause else f"{name} is paused"
-        return Ending(headline, *_way_on(_waiting(run), command))
+        return Ending(headline, *_way_on(visible(run.pause.detail) if run.pause else "", command))
     if run.status == "failed":
         return Ending(f"{name} failed", _sentence(visible(run.error)), (command,))
+    if run.error == LEFT_OPEN:
+        return Ending(f"{name} was left open by a kernel that died", f"It came {how_far(run)}.".strip(), (command,))
     if run.status == "interrupted":
         kept = "What it had written is kept, marked as unfinished." if run.answer else "Finished steps are kept."
         return Ending(f"{name} was interrupted", kept, (command,))
     return None
+
+
+def _asks(run: Run, questions: Sequence[Waiting]) -> Ending:
+    """The calls that wait for a person, whole enough to decide on, and the lines that answer."""
+    name, first = run_name(run.number), questions[0]
+    if run.pause is None:
+        headline, detail = f"{name} was left open by a kernel that died", f"It came {how_far(run)}."
+    else:
+        headline, detail = f"{name} {_PAUSES[run.pause.reason]}", visible(run.pause.detail)
+    if len(questions) == 1:
+        return Ending(headline, f"{called(first.call.call, 300)}\n{detail}", first.commands, choice=True)
+    shown = [f"{called(each.call.call, 300)}: {each.typed}" for each in questions[:_ASKED]]
+    shown += [f"and {len(questions) - _ASKED} more: `%agent status`"] if len(questions) > _ASKED else []
+    approvals = all(each.kind == "approval" for each in questions)
+    every = (f"%agent approve {name} --all", f"%agent reject {name} --all") if approvals else ()
+    return Ending(headline, "\n".join([*shown, detail]), every or first.commands, choice=True)
 
 
 def _way_on(detail: str, resume: str) -> tuple[str, tuple[str, ...]]:
@@ -106,15 +141,6 @@ def remarks(run: Run) -> list[str]:
     """What a reader has to know of a run besides its answer: its notes, and an answer that is no whole one."""
     stop = run.models[-1].stop if run.models and run.status == "done" else "end"
     return [*run.notes, *([_NOT_WHOLE[stop]] if stop in _NOT_WHOLE else [])]
-
-
-def _waiting(run: Run) -> str:
-    """The call that waits for a person, whole enough to decide on, and what the pause says."""
-    detail = visible(run.pause.detail) if run.pause else ""
-    if run.pause is None or run.pause.reason not in ("approval", "in_doubt"):
-        return detail
-    calls = [call for call in run.calls if call.result is None and (call.asked or call.in_doubt)]
-    return "\n".join(part for part in (called(calls[0].call, 300) if calls else "", detail) if part)
 
 
 def model_stop(model: ModelRecord) -> str:

@@ -191,7 +191,7 @@ def _ending(run: Run) -> str:
     if end is None:
         return ""
     detail = "".join(f"<p>{prose(line)}</p>" for line in clip(end.detail, 1000).splitlines())
-    lines = ", then ".join(f"<code>{code(line)}</code>" for line in end.commands)
+    lines = end.joined([f"<code>{code(line)}</code>" for line in end.commands])
     go_on = f"<p>To go on, run {lines}</p>"
     kind = "sb-card sb-failed" if run.status == "failed" else "sb-card"
     return f'<div class="{kind}"><p><strong>{words(end.headline)}</strong></p>{detail}{go_on}</div>\n'

@@ -68,7 +68,7 @@ def ending_text(run: Run) -> str:
     if end is None:
         return ""
     detail = f"{clip(end.detail, 1000)}\n" if end.detail else ""
-    return f"{end.headline}\n{detail}To go on: {', then '.join(end.commands)}"
+    return f"{end.headline}\n{detail}To go on: {end.joined(end.commands)}"
 
 
 def step_lines(run: Run) -> list[str]:

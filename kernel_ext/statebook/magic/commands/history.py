@@ -51,7 +51,7 @@ class HistoryCommands:
             raise UsageError("There is no run yet.", "Begin a cell with %%agent.")
         in_kernel = getattr(self._host.shell, "kernel", None) is not None
         sink = HeadlessSink(session.passage_texts, session.picture) if in_kernel else TerminalSink(stream=False)
-        sink.close(run)
+        sink.close(session.as_drawn(run))
 
     def to_resume(self, flags: Flags) -> Run:
         """The run that ``resume`` means."""

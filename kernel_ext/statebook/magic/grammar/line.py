@@ -10,9 +10,10 @@ from typing import Any
 from statebook.errors import UnknownName, UsageError
 
 from .decisions import DECISIONS, add_decisions, parse_decision
+from .drilling import add_drill
 from .parser import Parser, add_limits, dollars, positive, split
 
-WORK = ("resume", *DECISIONS, "compact")
+WORK = ("resume", *DECISIONS, "compact", "drill")
 """Subcommands that are work: a cell waits for them, and they can be stopped."""
 
 _PROSE = ("context", "memory", "tools")
@@ -49,6 +50,7 @@ def line_parser() -> Parser:
     sources.add_argument("paths", nargs="*", help="folders or files to use from now on")
     _add_money(commands)
     _add_settings(commands)
+    add_drill(commands)
     opening = commands.add_parser("open", help="go on with the session of another notebook or store")
     opening.add_argument("path")
     rescue = commands.add_parser("rescue", help="write the session back whose file was removed or replaced under it")

@@ -9,10 +9,19 @@ from collections.abc import Awaitable, Callable
 from statebook.magic.host import Host
 
 from .compacting import compact
+from .deciding import approve, reject, settle
+from .drilling import drill
 from .resuming import resume
 from .stopping import stopped
 
-WORK: dict[str, Callable[[Host, Flags], Awaitable[None]]] = {"resume": resume, "compact": compact}
+WORK: dict[str, Callable[[Host, Flags], Awaitable[None]]] = {
+    "resume": resume,
+    "approve": approve,
+    "reject": reject,
+    "settle": settle,
+    "compact": compact,
+    "drill": drill,
+}
 
 
 async def work(host: Host, flags: Flags) -> None:
