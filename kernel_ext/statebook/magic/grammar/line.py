@@ -25,19 +25,7 @@ def line_parser() -> Parser:
     parser = Parser(prog="%agent", description="Look into the notebook's agent session, and steer it.")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=Parser)
     commands.add_parser("status", help="where the session stands (also: a bare %%agent line)")
-    listing = commands.add_parser("list", help="the runs, newest first")
-    listing.add_argument("-n", type=positive, default=20, metavar="N", help="how many (20)")
-    log = commands.add_parser("log", help="the journal's events, oldest first")
-    log.add_argument("run", nargs="?", default="", help="of one run (r3); else the newest events")
-    log.add_argument("-n", type=positive, default=50, metavar="N", help="how many (50)")
-    show = commands.add_parser("show", help="draw a run again from the journal")
-    show.add_argument("run", nargs="?", default="", help="r3; else the newest run")
-    resume = commands.add_parser("resume", help="go on with a run that has no answer yet")
-    resume.add_argument("run", nargs="?", default="", help="r3; else the newest one that has no answer")
-    resume.add_argument("-m", "--model", default="", metavar="P:M", help="with another model")
-    resume.add_argument("-v", "--verbose", action="store_true", help="print a line per step")
-    add_limits(resume)
-    add_decisions(commands)
+    _add_runs(commands)
     context = commands.add_parser("context", help="what the model would see, for a prompt given here")
     context.add_argument("-m", "--model", default="", metavar="P:M", help="for another model")
     context.add_argument("prompt", nargs="*", help="the prompt (none: an empty one)")
@@ -49,8 +37,6 @@ def line_parser() -> Parser:
     sources = commands.add_parser("sources", help="the documents the agent can cite")
     sources.add_argument("paths", nargs="*", help="folders or files to use from now on")
     _add_money(commands)
-    _add_settings(commands)
-    add_drill(commands)
     opening = commands.add_parser("open", help="go on with the session of another notebook or store")
     opening.add_argument("path")
     rescue = commands.add_parser("rescue", help="write the session back whose file was removed or replaced under it")
@@ -66,6 +52,22 @@ def line_parser() -> Parser:
     return parser
 
 
+def _add_runs(commands: Any) -> None:
+    listing = commands.add_parser("list", help="the runs, newest first")
+    listing.add_argument("-n", type=positive, default=20, metavar="N", help="how many (20)")
+    log = commands.add_parser("log", help="the journal's events, oldest first")
+    log.add_argument("run", nargs="?", default="", help="of one run (r3); else the newest events")
+    log.add_argument("-n", type=positive, default=50, metavar="N", help="how many (50)")
+    show = commands.add_parser("show", help="draw a run again from the journal")
+    show.add_argument("run", nargs="?", default="", help="r3; else the newest run")
+    resume = commands.add_parser("resume", help="go on with a run that has no answer yet")
+    resume.add_argument("run", nargs="?", default="", help="r3; else the newest one that has no answer")
+    resume.add_argument("-m", "--model", default="", metavar="P:M", help="with another model")
+    resume.add_argument("-v", "--verbose", action="store_true", help="print a line per step")
+    add_limits(resume)
+    add_decisions(commands)
+
+
 def _add_money(commands: Any) -> None:
     cost = commands.add_parser("cost", help="tokens and money, per run and in all")
     cost.add_argument("run", nargs="?", default="", help="of one run (r3), step by step; else of every run")
@@ -75,6 +77,7 @@ def _add_money(commands: Any) -> None:
     limits.add_argument("--budget", type=dollars, metavar="USD", help="pause before more than USD dollars are spent")
     limits.add_argument("--max-tokens", type=positive, metavar="N", help="pause before more than N tokens are used")
     limits.add_argument("--none", action="store_true", help="take the limits of that scope away")
+    _add_settings(commands)
 
 
 def _add_settings(commands: Any) -> None:
@@ -87,6 +90,7 @@ def _add_settings(commands: Any) -> None:
     compact.add_argument("-m", "--model", default="", metavar="P:M", help="summed up by another model")
     compact.add_argument("-v", "--verbose", action="store_true", help="print a line per step")
     add_limits(compact)
+    add_drill(commands)
 
 
 def subcommands(parser: Parser) -> dict[str, Parser]:
