@@ -6,18 +6,18 @@ DuckDB takes blobs at a tenth of a plain file's speed and writes them twice (log
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from statebook.errors import StoreDamaged, StoreFull, StoreReadOnly
+from statebook.errors import StoreDamaged
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.tools import ArtifactData
 
 from .file.database import Database, utc_now
+from .file.faults import explain
 
 INSIDE = 256 * 1024
 """Bytes up to which an artifact lives in the DuckDB file."""
@@ -130,9 +130,7 @@ class Artifacts:
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise StoreReadOnly(f"{self.folder} can't be written.", "Make the folder writable.") from error
-            raise StoreFull(f"{self.folder} could not be written: {error.strerror}.", "Free some space.") from error
+            raise explain(error, self.folder) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from statebook.errors import StoreDamaged, StoreError, StoreTooNew
 from statebook.ids import new_session_id
 
 from .file.database import Database
+from .file.faults import explain
+from .file.guard import sync
 from .views import VIEWS
 
 MIGRATIONS: tuple[str, ...] = (
@@ -95,11 +98,21 @@ def keep_backup(database: Database, version: int) -> Path:
     """Copy the file (its log folded in) beside itself before a migration changes it.
 
     The file is closed meanwhile: a process that opens and closes a file loses its POSIX lock on it (fcntl(2)), and
-    with that DuckDB's protection against a second writer. The next use opens it again.
+    with that DuckDB's protection against a second writer. The next use opens it again. A copy that was cut off
+    never has the backup's name. Raises StoreError subclasses.
     """
     database.close()
     backup = database.path.with_name(f"{database.path.name}.v{version}.bak")
-    shutil.copy2(database.path, backup)
+    part = backup.with_name(f"{backup.name}.part")
+    try:
+        shutil.copy2(database.path, part)
+        with part.open("r+b") as file:
+            sync(file)
+        part.replace(backup)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise explain(error, backup) from error
     return backup
 
 
