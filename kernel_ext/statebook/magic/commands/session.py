@@ -15,8 +15,13 @@ from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import named
 from statebook.session.rescue import bring_back
 from statebook.session.session import Session
+from statebook.session.waiting import how_far, waiting_in, way_on
 from statebook.store.journal import Journal
+from statebook.ui.lines import called
 from statebook.ui.sheets.sheet import Sheet
+
+_LISTED = 8
+"""What waits that is listed at most."""
 
 
 class SessionCommands:
@@ -53,9 +58,7 @@ class SessionCommands:
             ("runs", counts),
             ("memories", str(len(session.store.as_of_head.memories()))),
         ]
-        waiting = [run_name(run.number) for run in session.open_runs()]
-        hint = f"Left open by a dead kernel: {', '.join(waiting)}; `%agent resume` goes on." if waiting else ""
-        return Sheet("Session", tuple(rows), hint)
+        return Sheet("Session", (*rows, *_waiting(session)))
 
     def do_open(self, flags: Flags) -> Sheet:
         """Another notebook's session."""
@@ -97,6 +100,21 @@ class SessionCommands:
             return Sheet(f"{session.store.path.name} is whole: {report.entries} entries, {report.artifacts} artifacts.")
         hint = "The file is left as it is. Restore a copy, or keep reading what is sound with `%agent sql`."
         return Sheet(f"{session.store.path.name} is damaged in {len(rows)} places", rows, hint)
+
+
+def _waiting(session: Session) -> list[tuple[str, str]]:
+    """What waits on any branch, newest first, each with the line to type."""
+    rows: list[tuple[str, str]] = []
+    for run in reversed(session.unfinished()):
+        questions = waiting_in(run)
+        for each in questions:
+            what = "may it be made?" if each.kind == "approval" else "did it happen?"
+            rows.append((each.name, f"{called(each.call.call)}: {what}\n{each.typed}"))
+        if not questions:
+            left = "left open by a kernel that died, " + how_far(run)
+            rows.append((run_name(run.number), f"{run.pause.detail if run.pause else left}\n{way_on(run)}".strip()))
+    more = [("", f"and {len(rows) - _LISTED} more that wait")] if len(rows) > _LISTED else []
+    return [(f"{name} waits", told) for name, told in rows[:_LISTED]] + more
 
 
 def _model(session: Session) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from statebook.config import SETTINGS
+from statebook.magic.grammar.decisions import CHOICES
 
 from .options import Option, Spot, subcommands
 
@@ -49,6 +50,7 @@ class Known:
             "schema": self._forms,
             "out": lambda _: self.variables(),
             "run": self._runs,
+            "call": self._calls,
             "rule": self._rules,
             "words": self._memories,
             "paths": lambda spot: self.paths(spot.fragment),
@@ -105,6 +107,18 @@ class Known:
 
     def _runs(self, _spot: Spot) -> list[Option]:
         return [Option(f"r{run}", " ".join(prompt.split())) for run, _, prompt in self._newest()]
+
+    def _calls(self, spot: Spot) -> list[Option]:
+        """The calls that wait for such a decision; and what may be said where the call is left out."""
+        session = self._around.open_session()
+        if session is None:
+            return []
+        from statebook.session.waiting import waiting_in
+
+        kind = "in_doubt" if spot.command == "settle" else "approval"
+        waiting = [each for run in session.unfinished() for each in waiting_in(run) if each.kind == kind]
+        found = [Option(each.name, f"{each.call.call.name} {each.call.call.arguments}") for each in waiting]
+        return [*found, *(Option(choice, "the only call in doubt") for choice in CHOICES if kind == "in_doubt")]
 
     def _models(self, _spot: Spot) -> list[Option]:
         used = dict.fromkeys(model for _, model, _ in self._newest())
