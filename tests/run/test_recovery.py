@@ -169,8 +169,8 @@ def test_a_call_in_doubt_that_may_be_repeated_is_made_again_with_the_same_key(se
     dies_during(session, go, name)
     assert session.notices == [
         (
-            "r1 was left open by a kernel that died, after 1 finished step: `%agent resume r1` goes on,"
-            " and so does running its cell again."
+            f"r1 was left open by a kernel that died, after 1 finished step, with {name} (r1.2) in doubt:"
+            " `%agent resume r1` goes on, and so does running its cell again."
         )
     ]
     assert go(session.resume(1)).status == "done"

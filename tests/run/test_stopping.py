@@ -65,12 +65,14 @@ def test_a_rule_denies_without_asking(session_of, go, ledger):
 
 def test_where_nobody_can_answer_the_run_pauses_and_a_later_kernel_goes_on(session_of, go, ledger):
     session = session_of(call("send", {"word": "x"}, "look", {"word": "y"}), say("ok"), allow=False)
-    with pytest.raises(RunPaused, match=r"r1 is paused: send waits for an approval. Go on with `%agent resume r1`"):
+    with pytest.raises(RunPaused, match=r"send waits for an approval. Answer with `%agent approve r1.2` or"):
         go(session.ask("Go"))
     assert ledger == [("look", "y")]  # what may run has run
     assert session.store.open_runs() == []
     session.restart()
-    assert session.notices == []
+    assert session.notices == [
+        "r1 is paused: send waits for an approval: `%agent approve r1.2` or `%agent reject r1.2`."
+    ]
     session.answers.append(Answer("allow", "", "test"))
     assert go(session.resume(1)).status == "done"
     assert ledger == [("look", "y"), ("send", "x")]

@@ -6,11 +6,19 @@ from typing import get_args
 
 import pandas as pd
 import pytest
-from statebook.protocol.journal.events import AnswerRejected, PauseReason, RunEnded, RunPaused, ToolFinished
+from statebook.protocol.journal.events import (
+    AnswerRejected,
+    ApprovalAsked,
+    PauseReason,
+    RunEnded,
+    RunPaused,
+    ToolFinished,
+)
 from statebook.protocol.messages import ToolResult
 from statebook.protocol.models import Cost, Usage, exact, money
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
+from statebook.session.waiting import abandoned
 from statebook.ui.lines import amount, duration, footer
 from statebook.ui.render import LARGEST_FIGURE, LIVE, run_html
 from statebook.ui.sheets.listing import listing
@@ -175,7 +183,7 @@ def test_more_than_a_few_calls_are_folded_into_one_line_that_names_troubles():
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        (paused(), ["r3 waits for your decision", "write_file path='report.md'", "%agent resume r3"]),
+        (paused(), ["r3 waits for your decision", "write_file path='report.md'", "%agent approve r3.2 or"]),
         (failed(), ["r3 failed", "The server closed the connection.", "Agent runtimes lose", "%agent resume r3"]),
         (interrupted(), ["r3 was interrupted", "nfinished", "lose work in **three", "%agent resume r3"]),
     ],
@@ -193,6 +201,34 @@ def test_a_call_in_doubt_is_named():
     assert "may or may not have happened" in text
     assert "send_mail to='a@example.org'" in text
     assert "in doubt" in text
+    assert "%agent settle r3.2 retry, %agent settle r3.2 happened or %agent settle r3.2 skip" in run_text(run)
+
+
+def test_several_calls_that_wait_are_all_named_with_their_lines():
+    wanted = [call(n, "send_mail", to=f"{n}@example.org") for n in range(7)]
+    journal = Journal().model("", wanted)
+    for one in wanted:
+        journal.add(ApprovalAsked("approval", one, "write", "why"))
+    run = journal.add(RunPaused("approval", "send_mail waits for an approval")).run()
+    for said in (stripped(run_html(run)), run_text(run)):
+        assert "send_mail to='1@example.org'" in said
+        assert "%agent reject r3.3" in said
+        assert "and 2 more" in said
+        assert "%agent approve r3 --all or %agent reject r3 --all" in said
+    mixed = journal.intend(wanted[0], "write").add(RunPaused("in_doubt", "")).run()
+    assert "To go on: %agent settle r3.2 retry, " in run_text(mixed)
+
+
+def test_a_run_that_a_dead_kernel_left_open_is_not_drawn_as_one_that_works():
+    look, send = call(1, "look"), call(1, "send_mail", to="a@example.org")
+    run = abandoned(Journal().model("", [look]).intend(look, "read").run(), "")
+    text = run_text(run)
+    assert "r3 was left open by a kernel that died\nAfter 1 finished step, with look (r3.2) in doubt." in text
+    assert "To go on: %agent resume r3" in text
+    assert "sb-live" not in run_html(run)
+    html = stripped(run_html(abandoned(Journal().model("", [send]).intend(send, "write").run(), "Half of")))
+    assert "Half of" in html
+    assert "%agent settle r3.2 happened" in html
 
 
 @pytest.mark.parametrize("reason", ["steps", "tokens", "seconds"])

@@ -184,6 +184,8 @@ def test_a_terminal_without_streaming_prints_once():
     assert text.count("Sources") == 1
 
 
-@pytest.mark.parametrize("run", [paused(), failed(), interrupted()])
-def test_a_terminal_says_how_to_go_on(run):
-    assert "To go on: %agent resume r3" in stream_to_terminal(run, [])
+@pytest.mark.parametrize(
+    ("run", "line"), [(paused(), "approve r3.2 or %agent"), (failed(), "resume r3"), (interrupted(), "resume r3")]
+)
+def test_a_terminal_says_how_to_go_on(run, line):
+    assert f"To go on: %agent {line}" in stream_to_terminal(run, [])

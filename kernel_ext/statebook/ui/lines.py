@@ -100,7 +100,7 @@ def ending(run: Run) -> Ending | None:
     if run.status == "failed":
         return Ending(f"{name} failed", _sentence(visible(run.error)), (command,))
     if run.error == LEFT_OPEN:
-        return Ending(f"{name} was left open by a kernel that died", f"It came {how_far(run)}.".strip(), (command,))
+        return Ending(f"{name} was left open by a kernel that died", _sentence(f"{how_far(run)}."), (command,))
     if run.status == "interrupted":
         kept = "What it had written is kept, marked as unfinished." if run.answer else "Finished steps are kept."
         return Ending(f"{name} was interrupted", kept, (command,))
@@ -111,7 +111,7 @@ def _asks(run: Run, questions: Sequence[Waiting]) -> Ending:
     """The calls that wait for a person, whole enough to decide on, and the lines that answer."""
     name, first = run_name(run.number), questions[0]
     if run.pause is None:
-        headline, detail = f"{name} was left open by a kernel that died", f"It came {how_far(run)}."
+        headline, detail = f"{name} was left open by a kernel that died", _sentence(f"{how_far(run)}.")
     else:
         headline, detail = f"{name} {_PAUSES[run.pause.reason]}", visible(run.pause.detail)
     if len(questions) == 1:
