@@ -46,7 +46,7 @@ class Magics:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.bridge = Bridge()
+        self.bridge = Bridge(self._left)
         self.names: tuple[str, ...] = ()
         self.configured = traits(shell, self.resolved)
         self.matcher = Matcher(self, self.owns)
@@ -192,6 +192,12 @@ class Magics:
             replay=flags.replay or "",
             base_url=flags.base_url,
         )
+
+    def _left(self) -> BaseException:
+        """A second press of the stop button: what the cell raises when its run is left as it stands."""
+        from .work.stopping import left
+
+        return left(self.open_session())
 
     # -- what the parts need of each other -----------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 from statebook.model.base import Model
@@ -21,6 +21,7 @@ from statebook.tools.toolbox import Toolbox
 from .asking.recorded import Replay
 from .limits import Ceiling
 from .seams import Asker, Check, Sink
+from .stopping import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Environment:
     runs before this one, oldest first; ``find_passage`` looks a mark (``S3.7``) up among the session's sources.
     ``replay`` gives recorded answers that stand in for asking (None: always ask). ``check`` says what is wrong with an
     answer that only the caller can know ("" for nothing): whether code is valid there, what a class's validators say.
-    ``ceilings`` are what the session and the notebook may spend in all, and have spent by now.
+    ``ceilings`` are what the session and the notebook may spend in all, and have spent by now. Without its ``lease``
+    the run records and draws nothing any more.
     """
 
     store: Store
@@ -46,15 +48,17 @@ class Environment:
     replay: Replay | None = None
     check: Check | None = None
     ceilings: Callable[[], Sequence[Ceiling]] = tuple
+    lease: Lease = field(default_factory=Lease)
 
     def commit(self, run: Run, events: Sequence[tuple[int, Event]], artifacts: Sequence[ArtifactData] = ()) -> None:
         """Put events of the run (each with its step) on disk, then into the record, then before the sink's eyes.
 
-        Raises StoreError; then nothing was recorded and nothing drawn.
+        Raises StoreError; then nothing was recorded and nothing drawn. CancelledError without the lease.
         """
         places = [(Place(run.number, step), event) for step, event in events]
-        for entry in self.store.commit(places, branch=run.branch, artifacts=artifacts):
-            run.apply(entry)
+        with self.lease.used():
+            for entry in self.store.commit(places, branch=run.branch, artifacts=artifacts):
+                run.apply(entry)
         self.draw(run)
 
     def price(self, usage: Usage) -> float | None:
@@ -67,7 +71,8 @@ class Environment:
     def draw(self, run: Run) -> None:
         """Let the sink draw; a sink that fails (a closed front end) never harms the run."""
         try:
-            self.sink.update(run)
+            if self.lease.held:
+                self.sink.update(run)
         except Exception as error:  # noqa: BLE001 - whatever a front end does, the run is worth more than its picture
             _note(run, error)
 

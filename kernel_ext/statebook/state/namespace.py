@@ -18,7 +18,8 @@ from statebook.errors import ToolError
 from statebook.protocol.code import CodeOutcome, describe_error
 
 from .capture import captured
-from .interrupt import Sigint, Steps, run_blocking, run_here
+from .children import Moment, end_children
+from .interrupt import STOPS, Sigint, Steps, run_blocking, run_here
 from .program import Program, compile_cell, is_coroutine
 from .recorder import INSIDE, Recorder
 
@@ -76,7 +77,7 @@ class Namespace:
         if self._busy:
             raise ToolError("Code is already running in this namespace.", "Run one piece of code at a time.")
         self._busy = True
-        recorder, sigint = Recorder(), Sigint()
+        recorder, sigint = Recorder(), Sigint(partial(end_children, Moment.now()))
         before = dict(self._shell.user_ns)
         self._count += 1
         try:
@@ -101,7 +102,7 @@ class Namespace:
         else:
             try:
                 await Steps(cell(), sigint)
-            except KeyboardInterrupt as error:  # between two stretches of the code
+            except STOPS as error:  # as the code was just ending
                 recorder.error = error
 
     async def _elsewhere(self, action: Callable[[], None], recorder: Recorder, sigint: Sigint) -> None:
@@ -114,7 +115,7 @@ class Namespace:
             # a KeyboardInterrupt that reached a task would end the loop it runs on
             try:
                 action()
-            except KeyboardInterrupt as error:
+            except STOPS as error:
                 recorder.error = error
 
         job: asyncio.Future[None] = asyncio.ensure_future(self._main_thread(guarded))

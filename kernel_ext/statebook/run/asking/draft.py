@@ -11,7 +11,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from math import inf
+from typing import Literal
 
+from statebook.protocol.journal.events import ModelInterrupted
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Metered, Usage
 from statebook.run.environment import Environment
@@ -31,6 +33,7 @@ class Draft:
         self._flushed = 0.0
         self._newest = Metered(Usage())
         self._discarded: list[Metered] = []
+        self._closed = False
 
     @property
     def text(self) -> str:
@@ -56,6 +59,11 @@ class Draft:
         usage = sum((count.usage for count in counts), Usage())
         return usage, sum(known) if len(known) == len(dollars) else None
 
+    def interrupted(self, why: Literal["interrupt", "timeout"]) -> ModelInterrupted:
+        """The event of a stop; what a model that was left behind still says is not taken."""
+        self._closed = True
+        return ModelInterrupted(self.text, why, *self.counted(self._env))
+
     def add(self, text: str) -> None:
         """Take more text; the first of it is drawn at once."""
         self._held.append(text)
@@ -64,7 +72,7 @@ class Draft:
 
     def flush(self) -> None:
         """Commit what is held, then draw it."""
-        if self._held:
+        if self._held and not self._closed and self._env.lease.held:
             text = "".join(self._held)
             self._env.store.draft(self._run.number, self._step, self._parts, text)
             self._held.clear()

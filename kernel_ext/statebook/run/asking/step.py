@@ -26,6 +26,7 @@ from statebook.protocol.tools import ArtifactData
 from statebook.redaction import clipped, quotable
 from statebook.run.environment import Environment, Paused
 from statebook.run.limits import UNSEEN, Room, reached, room, seconds_left, used_up, warnings
+from statebook.run.stopping import Stoppable
 
 from .draft import Draft
 from .recorded import Repeat
@@ -75,16 +76,16 @@ async def _ask_once(run: Run, env: Environment) -> None:
     began = time.monotonic()
     try:
         async with asyncio.timeout(seconds_left(run)) as limit, stream.pulse():
-            done = await _receive(env.model.stream(request), stream, space)
+            done = await Stoppable(_receive(env.model.stream(request), stream, space)).result()
     except TimeoutError as error:
         if not limit.expired():  # the provider's own
             failure = ModelError("The model did not answer in time.", "Try again.", retryable=True, fault="timeout")
             _record_failure(run, env, step, stream, failure)
             raise failure from error
-        env.commit(run, [(step, ModelInterrupted(stream.text, "timeout", *stream.counted(env)))])
+        env.commit(run, [(step, stream.interrupted("timeout"))])
         raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
     except asyncio.CancelledError:
-        env.commit(run, [(step, ModelInterrupted(stream.text, "interrupt", *stream.counted(env)))])
+        env.commit(run, [(step, stream.interrupted("interrupt"))])
         raise
     except StoreError:
         raise

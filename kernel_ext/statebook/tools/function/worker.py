@@ -14,8 +14,9 @@ from typing import Any
 async def in_thread(action: Callable[[], Any], name: str) -> Any:
     """``action()`` on a new daemon thread, with this context's variables; raises what it raises.
 
-    When the await is cancelled it returns promptly, and KeyboardInterrupt is raised in the thread: Python code stops
-    at its next bytecode; a call in C (a sleep, a read) returns first. What the thread does then is not waited for.
+    When the await is cancelled, KeyboardInterrupt is raised in the thread: Python code stops at its next bytecode; a
+    call in C (a sleep, a read) returns first. That is waited for, until the await is cancelled once more. An action
+    that comes to a value all the same gives it.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
@@ -43,14 +44,19 @@ async def in_thread(action: Callable[[], Any], name: str) -> Any:
 
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
+    stopped: asyncio.CancelledError | None = None
     try:
-        result, error = await done
-    except asyncio.CancelledError:
+        await asyncio.wait([done])
+    except asyncio.CancelledError as error:
+        stopped = error
         if not ended.is_set() and thread.ident is not None:
             _raise_in(thread.ident)
-        raise
-    if error is not None:
-        raise error
+        await asyncio.wait([done])
+    result, failure = done.result()
+    if isinstance(failure, KeyboardInterrupt) and stopped is not None:
+        raise stopped
+    if failure is not None:
+        raise failure
     return result
 
 

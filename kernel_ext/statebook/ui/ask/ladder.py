@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from statebook.protocol.approvals import Answer, Choice, Question
 from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Asker, Silent
+from statebook.state.interrupt import STOPS, Sigint
 from statebook.ui.escape import one_line, visible
 
 from .card import answered, ask_by_card, question_call, question_facts, question_title
@@ -95,20 +95,30 @@ class PromptAsker:
 
 
 def _prompt(question: Question) -> Answer | None:
-    """Ask until the answer is one of the choices: an empty or misspelt line decides nothing."""
+    """Ask until the answer is one of the choices: an empty or misspelt line decides nothing.
+
+    Raises CancelledError for the stop button, which in an async cell could not break ``input`` otherwise.
+    """
     reason = f"{visible(question.reason)}\n" if question.reason else ""
     print(f"{question_title(question)}\n{reason}{question_call(question)}\n{question_facts(question)}", flush=True)  # noqa: T201  the box is asked below it
-    menu = _MENU[question.kind]
-    with _interruptible():
-        while True:
-            try:
-                line = input(f"{menu}, then a word to the model if you like: ")
-            except EOFError:
-                return None
-            answer = read_answer(question, line)
-            if answer is not None:
-                print(answered(question, answer), flush=True)  # noqa: T201  the box is asked below it
-                return answer
+    try:
+        answer = Sigint().during(lambda: _line(question))
+    except STOPS:
+        raise asyncio.CancelledError from None
+    if answer is not None:
+        print(answered(question, answer), flush=True)  # noqa: T201  the box is asked below it
+    return answer
+
+
+def _line(question: Question) -> Answer | None:
+    answer: Answer | None = None
+    while answer is None:
+        try:
+            line = input(f"{_MENU[question.kind]}, then a word to the model if you like: ")
+        except EOFError:
+            return None
+        answer = read_answer(question, line)
+    return answer
 
 
 def read_answer(question: Question, line: str) -> Answer | None:
@@ -118,16 +128,3 @@ def read_answer(question: Question, line: str) -> Answer | None:
     if choice is None or choice not in question.choices:
         return None
     return Answer(choice, one_line(word, 2000), "prompt")
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let the stop button break ``input``: in an async cell the kernel's own handler only cancels the blocked task."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
