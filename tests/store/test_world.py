@@ -114,6 +114,91 @@ def test_a_migration_that_fails_changes_nothing(open_store, monkeypatch):
     assert store.database.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'more'") == []
 
 
+KILLED = """
+import os, pathlib, shutil, signal, sys
+from statebook.errors import StoreError
+from statebook.store import schema
+from statebook.store.store import Store
+import duckdb, pandas
+import statebook.protocol.journal.codec, statebook.store.verify  # once, not in each child
+path = pathlib.Path(sys.argv[1])
+left, base = 0, path.with_name("base")
+base.mkdir()
+path.rename(base / path.name)
+
+def step():
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def stepping(function):
+    def wrapped(*values, **more):
+        step()
+        return function(*values, **more)
+    return wrapped
+
+def forked(work):
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        except BaseException as error:
+            print("failed", error, flush=True)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+def migrate():
+    more = "CREATE TABLE more (n INTEGER); INSERT INTO more VALUES (7)"
+    schema.MIGRATIONS = (*schema.MIGRATIONS, more, "ALTER TABLE more ADD COLUMN m INTEGER")
+    schema.VERSION = len(schema.MIGRATIONS)
+
+def dying():
+    migrate()
+    for place, name in ((shutil, "copy2"), (schema, "sync"), (pathlib.Path, "replace"), (schema.Database, "write"),
+                        (schema.Database, "close"), (schema.Database, "_confirm")):
+        setattr(place, name, stepping(getattr(place, name)))
+    Store(path)
+
+def opened():
+    migrate()
+    store = Store(path)
+    kept = [memory.text for memory in store.as_of_head.memories()]
+    print(store.database.rows("SELECT n, m FROM more"), kept, store.verify().whole, schema.version_of(store.database))
+    store.close()
+    sys.stdout.flush()
+
+for number in (*range(1, 9), *range(9, 100, 8)):
+    for name in base.parent.iterdir():
+        if name != base:
+            name.unlink()
+    shutil.copy(base / path.name, path)
+    left = number
+    killed = forked(dying)
+    backups = list(path.parent.glob("*.bak"))
+    print(number, killed, [backup.read_bytes() == (base / path.name).read_bytes() for backup in backups], flush=True)
+    left = 0
+    forked(opened)
+    if not killed:
+        break
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL")
+def test_a_migration_that_is_killed_at_any_step_is_made_by_the_next_opening(path, open_store, python):
+    old = open_store()
+    keep(old, "kept")
+    old.close()
+    done = python(KILLED, path)
+    lines = done.stdout.splitlines()
+    tried, opened = lines[::2], lines[1::2]
+    assert len(tried) == len(opened) > 10, done.stdout + done.stderr
+    assert [line.split()[1] for line in tried] == ["True"] * (len(tried) - 1) + ["False"]
+    assert set(opened) == {f"[(7, None)] ['kept'] True {schema.VERSION + 2}"}
+    assert all(line.endswith(("[]", "[True]")) for line in tried)  # no half backup under a backup's name
+
+
 @pytest.mark.parametrize("made", ["CREATE TABLE cheese (n INTEGER)", "CREATE VIEW cheese AS SELECT 1 AS n"])
 def test_a_foreign_duckdb_file_is_refused_and_left_alone(path, open_store, made):
     tampered(path, made)
@@ -126,11 +211,27 @@ def test_a_foreign_duckdb_file_is_refused_and_left_alone(path, open_store, made)
 # -- damage ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [b"\x07" * 5000, b"PK\x03\x04 not a database", b"x"], ids=["noise", "zip", "one byte"])
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path, open_store, data):
+FOREIGN = {
+    "something else": b"\x07" * 5000,
+    "a ZIP archive": b"PK\x03\x04 not a database",
+    "a web page": b"<!DOCTYPE html><html>Sign in</html>",
+    "a Git LFS pointer to the file. Fetch the file itself: `git lfs pull`": b"version https://git-lfs.github.com/spec/v1",
+    "what a merge conflict left": b"<<<<<<< HEAD\nbinary\n",
+    "an SQLite file": b"SQLite format 3\0" + bytes(5000),
+    "compressed with gzip": b"\x1f\x8b\x08" + bytes(500),
+    "filled with zeros": bytes(50_000),
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_file_that_is_no_database_is_named_refused_and_left_alone(path, open_store, kind):
+    data = FOREIGN[kind]
     path.write_bytes(data)
-    with pytest.raises(StoreDamaged, match="can't be read") as told:
+    with pytest.raises(StoreDamaged, match=f"is no DuckDB file: it is {kind}") as told:
         open_store()
+    with pytest.raises(StoreDamaged, match=kind):
+        open_store(read_only=True)
     assert "\n" not in str(told.value)
     assert path.read_bytes() == data
 
@@ -162,12 +263,6 @@ def test_random_bytes_inside_are_an_error_or_are_found_by_verify(path, open_stor
         assert "\n" not in str(error)  # noqa: PT017 - an error is one of two good ends
     else:
         assert report.damage or [m.text for m in store.as_of_head.memories()] == [f"fact {n} " * 200 for n in range(30)]
-
-
-def test_an_empty_file_is_refused(path, open_store):
-    path.touch()
-    with pytest.raises(StoreDamaged, match="Move it away"):
-        open_store()
 
 
 # -- places that can't be written --------------------------------------------------------------------------------

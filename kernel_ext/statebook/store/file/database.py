@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from statebook.errors import SessionLocked, StoreDamaged, StoreError
 
 from .birth import begin, unborn
-from .faults import explain
+from .faults import explain, foreign
 from .guard import Guard, cut_off, mend
 from .log import cut_torn_end, torn_end
 from .presence import Presence
@@ -95,6 +95,9 @@ class Database:
 
     def _unmended(self, error: Exception) -> StoreError:
         told = explain(error, self.path)
+        other = foreign(self.path) if type(told) in (StoreError, StoreDamaged) else None
+        if other is not None:
+            return other
         mendable = self.read_only and (cut_off(self.path) or torn_end(self.path, error) >= 0)
         if isinstance(told, StoreDamaged) and mendable:
             return StoreError(

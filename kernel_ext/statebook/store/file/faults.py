@@ -16,6 +16,19 @@ from statebook.errors import (
     StoreTooNew,
 )
 
+_ANEW = "Move it away and restore a copy, or start anew with `%agent new`; the file is left untouched."
+
+_KINDS = (
+    (b"version https://git-lfs", "a Git LFS pointer to the file"),
+    (b"<<<<<<<", "what a merge conflict left"),
+    (b"<", "a web page"),
+    (b"pk\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"sqlite format 3", "an SQLite file"),
+    (b"\0" * 12, "filled with zeros"),
+)
+"""How other files begin that are found under a store's name, in small letters."""
+
 
 def explain(error: Exception, path: Path) -> StoreError:
     """DuckDB's error as ours: what happened to the file, and what to do next."""
@@ -27,9 +40,27 @@ def explain(error: Exception, path: Path) -> StoreError:
     if _damage(error, low):
         return StoreDamaged(
             f"{path.name} can't be read: {_first_line(text)}",
-            "Move it away and restore a copy, or start anew with `%agent new`; the file is left untouched.",
+            _ANEW,
         )
     return StoreError(f"{path.name}: {_first_line(text)}", "Run the cell again; what was acknowledged is on disk.")
+
+
+def foreign(path: Path) -> StoreDamaged | None:
+    """What lies there instead of a DuckDB file, by its first bytes; None where it begins as DuckDB's do, or can't be read.
+
+    Only for a file that could not be opened: reading one that DuckDB holds would give its lock away.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError:
+        return None
+    if head[8:12] == b"DUCK":
+        return None
+    kind = next((kind for start, kind in _KINDS if head.lower().startswith(start)), "something else")
+    kind = kind if head else "empty"
+    hint = "Fetch the file itself: `git lfs pull`." if "LFS" in kind else _ANEW
+    return StoreDamaged(f"{path.name} is no DuckDB file: it is {kind}.", hint)
 
 
 def _full(_: str, path: Path) -> StoreError:
