@@ -7,6 +7,7 @@ intents of a batch are one commit; each result is a commit of its own, as soon a
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,14 +28,18 @@ from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.protocol.messages import ToolResult
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ToolOutcome
+from statebook.state.children import Moment, stop_children
+from statebook.state.interrupt import Sigint, Steps
 from statebook.tools.base import Tool, ToolContext
 
 from .environment import Environment, Paused
 from .limits import reached, seconds_left, steps_left
 from .permission import Permission, heard, permit
+from .stopping import Stoppable, all_ended
 
 _STOPPED = "[Stopped while it ran; it may have been done in part.]"
 _TIMED_OUT = "[Stopped at the time limit; it may have been done in part.]"
+_LEFT = "It did not end and was left behind: it may still be working, but what it gives is not recorded."
 
 
 async def act(run: Run, env: Environment) -> None:
@@ -96,18 +101,19 @@ async def _perform(run: Run, env: Environment, ready: list[tuple[CallRecord, Too
     _record_intents(run, env, ready)
     beside = [item for item in ready if not item[1].spec.main_thread]
     alone = [item for item in ready if item[1].spec.main_thread]
-    tasks = [asyncio.create_task(_call(run, env, *item)) for item in beside]
+    tasks = [asyncio.create_task(_in_turn(run, env, items)) for items in (alone, *([item] for item in beside))]
     try:
-        for item in alone:
-            await _call(run, env, *item)
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*map(asyncio.shield, tasks))  # a stop is for `all_ended` to pass on, and once only
     except BaseException as error:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await all_ended(tasks)
         if not isinstance(error, StoreError):  # what could not be recorded stays in doubt, as it is
             _close_open(run, env, ready)
         raise
+
+
+async def _in_turn(run: Run, env: Environment, items: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+    for item in items:
+        await _call(run, env, *item)
 
 
 def _record_intents(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
@@ -132,25 +138,26 @@ async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, argume
         call_id=call.call.id,
         idempotency_key=_key(run, env, call),
         state=env.store.as_of_head.tool_state(tool.spec.name),
-        progress=_progress(run, env),
+        progress=_progress(run, env, call),
     )
-    began = time.monotonic()
+    began, moment = time.monotonic(), Moment.now()
+    job = Stoppable(_made(tool, arguments, context), lambda: stop_children(moment, reached=not limit.expired()))
 
     def take(outcome: ToolOutcome) -> None:
         finish(run, env, call, outcome, time.monotonic() - began)
 
     try:
         async with asyncio.timeout(seconds_left(run)) as limit:
-            outcome = await tool.call(arguments, context)
+            outcome = await job.result()
     except TimeoutError as error:
         if not limit.expired():  # the tool's own
             take(ToolOutcome(f"TimeoutError: {error}", "error"))
             return
-        take(ToolOutcome(_TIMED_OUT, "interrupted"))
+        take(_stopped(job, _TIMED_OUT))
         raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        take(ToolOutcome(_STOPPED, "interrupted"))
-        raise asyncio.CancelledError from None  # a KeyboardInterrupt that leaves a task would end the loop
+    except asyncio.CancelledError:
+        take(_stopped(job, _STOPPED))
+        raise
     except StoreError:
         raise
     except StatebookError as error:
@@ -163,10 +170,28 @@ async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, argume
             raise asyncio.CancelledError
 
 
-def _progress(run: Run, env: Environment) -> Callable[[str], None]:
-    """Progress may come from a worker thread: it is drawn on the loop's own."""
+async def _made(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> ToolOutcome:
+    """The call. Where a user's async tool blocks the main thread, and its loop with it, a stop breaks into it."""
+    call = tool.call(arguments, context)
+    if tool.spec.origin == "user" and inspect.iscoroutinefunction(getattr(tool, "function", tool.call)):
+        return await Steps(call, Sigint())
+    return await call
+
+
+def _stopped(job: Stoppable[ToolOutcome], text: str) -> ToolOutcome:
+    """The outcome of a call that was stopped: its own, where it came to one in the time it was given."""
+    return job.value or ToolOutcome(f"{text}\n[{_LEFT}]" if job.left else text, "interrupted")
+
+
+def _progress(run: Run, env: Environment, call: CallRecord) -> Callable[[str], None]:
+    """Progress may come from a worker thread: it is drawn on the loop's own, until the call has its result."""
     loop = asyncio.get_running_loop()
-    return lambda text: _quietly(loop, partial(env.sink.progress, run, text))
+
+    def draw(text: str) -> None:
+        if call.result is None and env.lease.held:
+            env.sink.progress(run, text)
+
+    return lambda text: _quietly(loop, partial(draw, text))
 
 
 def _quietly(loop: asyncio.AbstractEventLoop, draw: Callable[[], None]) -> None:

@@ -144,7 +144,7 @@ class Session:
         (run, env), self._work, self._active = self._work, None, 0
         env.lease.revoke()
         self._runs.pop(run.number, None)
-        close(env.sink, replace(run, status="interrupted"))
+        close(env.sink, replace(run, status="interrupted", error="stopped at once"))
         return True
 
     # -- what there is -------------------------------------------------------------------------------------------
