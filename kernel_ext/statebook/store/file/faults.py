@@ -46,7 +46,7 @@ def explain(error: Exception, path: Path) -> StoreError:
 
 
 def foreign(path: Path) -> StoreDamaged | None:
-    """What lies there instead of a DuckDB file, by its first bytes; None where it begins as DuckDB's do, or can't be read.
+    """What lies there instead of a DuckDB file, by its first bytes; None where it is one, or can't be read.
 
     Only for a file that could not be opened: reading one that DuckDB holds would give its lock away.
     """
