@@ -100,7 +100,7 @@ def test_headless_an_approval_pauses_and_another_kernel_answers(kernel_on, noteb
     kernel.cell(TOOLS.format(slow=False) + "\nuse(call('send', {'word': 'it'}))")
     out = kernel.cell("%%agent\nGo", cell_id="a", stdin=False)
     assert out.errors[0]["ename"] == "RunPaused"
-    assert "%agent resume r1" in out.error
+    assert "%agent approve r1.2" in out.error
     assert ledger() == []
     kernel.close()
     kernel = kernel_on(notebook)

@@ -225,7 +225,7 @@ def test_a_run_that_a_dead_kernel_left_open_is_not_drawn_as_one_that_works():
     text = run_text(run)
     assert "r3 was left open by a kernel that died\nAfter 1 finished step, with look (r3.2) in doubt." in text
     assert "To go on: %agent resume r3" in text
-    assert "sb-live" not in run_html(run)
+    assert 'class="sb-live"' not in run_html(run)
     html = stripped(run_html(abandoned(Journal().model("", [send]).intend(send, "write").run(), "Half of")))
     assert "Half of" in html
     assert "%agent settle r3.2 happened" in html
