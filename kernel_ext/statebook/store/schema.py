@@ -80,18 +80,37 @@ def prepare(database: Database) -> None:
 
 def version_of(database: Database) -> int:
     """The store version in the file; 0 for an empty file. StoreDamaged when the tables are someone else's."""
+    found = _noted_version(database)
+    if found is None and _is_empty(database):
+        return 0
+    if not found or not found[0][0].isdigit():
+        raise StoreDamaged(f"{database.path.name} has no store version.", "Restore a copy of the file.")
+    return int(found[0][0])
+
+
+def _noted_version(database: Database) -> list[tuple[str]] | None:
+    """The version that our tables note; None where they are not both there. Only a table has a ``rowid``.
+
+    They are asked themselves: DuckDB's list of tables costs 9 ms on its first use, a third of opening a file.
+    """
+    try:
+        database.rows("SELECT rowid FROM journal LIMIT 0")
+        return database.rows("SELECT value FROM meta WHERE key = 'version' AND rowid >= 0")
+    except StoreError:
+        return None
+
+
+def _is_empty(database: Database) -> bool:
+    """Whether there is nothing in the file. StoreDamaged when there is, and it is not ours."""
     tables = {name for (name,) in database.rows("SELECT table_name FROM duckdb_tables()")}
     if not tables and not database.rows("SELECT 1 FROM duckdb_views() WHERE NOT internal LIMIT 1"):
-        return 0
+        return True
     if not {"meta", "journal"} <= tables:
         raise StoreDamaged(
             f"{database.path.name} is a DuckDB file but no statebook store.",
             "Name another file: `%agent open PATH`.",
         )
-    found = database.rows("SELECT value FROM meta WHERE key = 'version'")
-    if not found or not found[0][0].isdigit():
-        raise StoreDamaged(f"{database.path.name} has no store version.", "Restore a copy of the file.")
-    return int(found[0][0])
+    return False
 
 
 def keep_backup(database: Database, version: int) -> Path:
