@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +11,28 @@ from .passages import Passage
 
 Effect = Literal["read", "idempotent", "write"]
 """What a tool may do outside: nothing, something that may be repeated with the same key, or something that may not."""
+
+
+def effect_of(annotations: object, *, trusted: bool) -> Effect:
+    """The effect that MCP's ``ToolAnnotations`` tell of a tool: a mapping, an object with these attributes, or None.
+
+    ``readOnlyHint`` -> read; ``idempotentHint`` with ``destructiveHint`` false -> idempotent; anything else -> write,
+    also a destructive call that may be repeated, as it has to be asked for. What is left out has the default of the
+    specification (readOnlyHint false, destructiveHint true, idempotentHint false), and only true and false count.
+    They are hints: those of a server that is not ``trusted`` say nothing.
+    https://modelcontextprotocol.io/specification/2025-06-18/schema#toolannotations
+    """
+
+    def hint(name: str, default: bool) -> bool:
+        told = annotations.get(name) if isinstance(annotations, Mapping) else getattr(annotations, name, None)
+        return told if isinstance(told, bool) else default
+
+    if not trusted:
+        return "write"
+    if hint("readOnlyHint", default=False):
+        return "read"
+    repeatable = hint("idempotentHint", default=False) and not hint("destructiveHint", default=True)
+    return "idempotent" if repeatable else "write"
 
 
 @dataclass(frozen=True, slots=True)

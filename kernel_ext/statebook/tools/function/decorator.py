@@ -12,7 +12,7 @@ from typing import Any, overload
 
 from statebook.errors import StatebookError, UsageError
 from statebook.protocol.code import describe_error
-from statebook.protocol.tools import Effect, ToolOutcome, ToolSpec
+from statebook.protocol.tools import Effect, ToolOutcome, ToolSpec, effect_of
 from statebook.tools.base import ToolContext
 from statebook.tools.toolbox import check_name
 
@@ -36,16 +36,19 @@ class FunctionTool:
         *,
         name: str = "",
         description: str = "",
-        effect: Effect = "write",
+        effect: Effect | None = None,
         verify: Verify | None = None,
+        annotations: object = None,
     ) -> None:
         self.function = function
         self.verify = verify
         self._name = check_name(name or getattr(function, "__name__", ""))
         self._description = description
-        if effect not in _EFFECTS:
+        if effect is not None and annotations is not None:
+            raise UsageError(f"Tool {self._name!r} has both an effect and annotations.", "Give one of the two.")
+        if effect is not None and effect not in _EFFECTS:
             raise UsageError(f"Tool {self._name!r} has the effect {effect!r}.", "Use read, idempotent or write.")
-        self._effect = effect
+        self._effect = effect or effect_of(annotations, trusted=True)  # who writes the tool vouches for them
         self._signature = Signature(function, self._name)
         self._spec: ToolSpec | None = None
         functools.update_wrapper(self, function)
@@ -113,7 +116,12 @@ def tool(function: Callable[..., Any], /) -> FunctionTool: ...
 
 @overload
 def tool(
-    *, name: str = "", description: str = "", effect: Effect = "write", verify: Verify | None = None
+    *,
+    name: str = "",
+    description: str = "",
+    effect: Effect | None = None,
+    verify: Verify | None = None,
+    annotations: object = None,
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 
 
@@ -123,8 +131,9 @@ def tool(
     *,
     name: str = "",
     description: str = "",
-    effect: Effect = "write",
+    effect: Effect | None = None,
     verify: Verify | None = None,
+    annotations: object = None,
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a typed function, sync or async, a tool; usable bare or with arguments.
 
@@ -138,15 +147,18 @@ def tool(
     docstring, by ``Annotated[str, "what it is"]`` or by pydantic's ``Field``. ``effect`` says what a call does
     outside: ``read`` nothing, ``idempotent`` something that may be repeated with the same ``ctx.idempotency_key``,
     ``write`` (the default, and the safe one) something that may not; such calls are asked for, and never repeated
-    silently. ``verify(arguments, idempotency_key)`` tells whether a call in doubt happened. A parameter named ``ctx``
-    or typed `ToolContext` is not the model's: it brings ``ctx.state`` (journaled), ``ctx.idempotency_key`` and
-    ``ctx.progress``.
+    silently. ``annotations`` say it in MCP's words instead (``{"readOnlyHint": True}``, or an object with such
+    attributes), as `effect_of` reads them. ``verify(arguments, idempotency_key)`` tells whether a call in doubt
+    happened. A parameter named ``ctx`` or typed `ToolContext` is not the model's: it brings ``ctx.state`` (journaled),
+    ``ctx.idempotency_key`` and ``ctx.progress``.
 
     Raises UsageError for a parameter without a type, ``*args``, an unknown effect and a name no model accepts.
     """
     if function is not None:
         return FunctionTool(function)
-    return functools.partial(FunctionTool, name=name, description=description, effect=effect, verify=verify)
+    return functools.partial(
+        FunctionTool, name=name, description=description, effect=effect, verify=verify, annotations=annotations
+    )
 
 
 def _on_loop(progress: Callable[[str], None]) -> Callable[[str], None]:
