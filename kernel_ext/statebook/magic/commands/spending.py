@@ -75,7 +75,7 @@ def _runs(session: Session) -> pd.DataFrame:
     import pandas as pd
 
     by_run = session.store.sql(
-        f"SELECT 'r' || run AS run, model, {_SUMS} FROM ({_CALLS}) GROUP BY run, model ORDER BY min(time)"
+        f"SELECT 'r' || c.run AS run, model, {_SUMS} FROM ({_CALLS}) c GROUP BY c.run, model ORDER BY c.run, min(step)"
     )
     if by_run.empty:
         return listing(by_run)
@@ -122,10 +122,11 @@ def _ending(model: ModelRecord) -> str:
 
 def _chart(session: Session, number: int) -> Chart:
     """Running totals over the calls: dollars, or tokens where no price is known."""
-    only = f"WHERE run = {number}" if number else ""
+    only = f"WHERE s.run = {number}" if number else ""
     frame = session.store.sql(
-        "SELECT 'r' || run AS run, step, model, time, input_tokens + output_tokens AS tokens, dollars"
-        f" FROM spend {only} ORDER BY time, run, step"
+        "SELECT 'r' || s.run AS run, s.step, model, s.time, input_tokens + output_tokens AS tokens, dollars"
+        " FROM spend s JOIN journal j ON j.kind = 'model_requested' AND j.run = s.run AND j.step = s.step"
+        f" {only} ORDER BY j.seq"  # not by time: clocks go back
     )
     priced = bool(frame.dollars.notna().any() and frame.dollars.sum())
     values = frame.dollars.fillna(0.0) if priced else frame.tokens
