@@ -78,10 +78,10 @@ Environment.commit = forgetful
 CARELESS = 'send = statebook.tool(effect="read")(send.function)\n'
 """Makes a kernel take a tool that writes for one that reads."""
 
-BOASTFUL = r'''
+BOASTFUL = r"""
 from statebook.store.store import Store
 Store.draft = lambda *_: None
-'''
+"""
 """Makes a kernel draw text that it has not put on disk."""
 
 WASTEFUL = r'''
@@ -93,6 +93,12 @@ def wasteful(self, run, events, artifacts=(), commit=Environment.commit):
 Environment.commit = wasteful
 '''
 """Makes a kernel that resumes a run forget the answers it was given."""
+
+MEDDLING = r"""
+from statebook.protocol.journal.runs import CallRecord
+CallRecord.in_doubt = property(lambda self: False)
+"""
+"""Makes a kernel repeat a call that may have been made without asking anyone."""
 
 
 def prompt(task):

@@ -26,8 +26,8 @@ def any_instant(dice: random.Random):
     """A third by the clock alone, the rest around what goes in and out."""
     what = dice.choice(("clock", "clock", "request", "piece", "ledger", "ledger", "commit", "fold"))
     if what == "clock":
-        return Instant(what, 0, dice.uniform(0.0, 1.5))
-    most = {"request": 3, "piece": 25, "ledger": 4, "commit": 20, "fold": 1}[what]
+        return Instant(what, 0, dice.uniform(0.0, 1.0))
+    most = {"request": 2, "piece": 20, "ledger": 3, "commit": 14, "fold": 1}[what]
     return Instant(what, dice.randint(1, most), dice.choice((0.0, dice.uniform(0, 0.004), dice.uniform(0, 0.05))))
 
 

@@ -71,7 +71,7 @@ class Kernel:
         self.group = False
         end = time.monotonic() + WAIT
         while not _written(file):
-            assert self.alive and time.monotonic() < end, f"kernel {pid} did not start: see {file.parent}"
+            self._still_coming(end)
             time.sleep(0.005)
         self._client = BlockingKernelClient(connection_file=str(file))
         self._client.load_connection_file()
@@ -91,9 +91,13 @@ class Kernel:
     def _until_heard(self, end):
         """The front end is connected when it has heard the kernel on both channels."""
         while not self._client.iopub_channel.msg_ready():
-            assert self.alive and time.monotonic() < end, f"kernel {self.pid} is not heard"
+            self._still_coming(end)
             self._client.kernel_info()
             self._client.iopub_channel.socket.poll(50)
+
+    def _still_coming(self, end):
+        assert self.alive, f"kernel {self.pid} died as it started: see {self._file.parent}/kernel.log"
+        assert time.monotonic() < end, f"kernel {self.pid} is not heard of"
 
     @property
     def alive(self):

@@ -20,6 +20,8 @@ KINDS = ("plain", "waiting", "group", "plain", "plain", "plain")
 TRIES = 60
 """Cells after which a task that is still not answered never will be."""
 LOCKED = "SessionLocked"
+DONE = re.compile(r'class="sb-call sb-ok">(.*?)</(?:div|summary)>', re.DOTALL)
+"""A call that is drawn as done."""
 
 
 @dataclass
@@ -84,7 +86,11 @@ class Life:
     # -- kernels -------------------------------------------------------------------------------------------------
 
     def _start(self):
-        model = {"STATEBOOK_MODEL": "openai:gpt-5.5", "OPENAI_BASE_URL": self.server.url, "OPENAI_API_KEY": "sk-of-nobody"}
+        model = {
+            "STATEBOOK_MODEL": "openai:gpt-5.5",
+            "OPENAI_BASE_URL": self.server.url,
+            "OPENAI_API_KEY": "sk-of-nobody",
+        }
         environment = model | {"JPY_SESSION_NAME": str(self.folder / "book.ipynb"), "STATEBOOK_LOCAL_SERVERS": "none"}
         if self.scenario.kind == "group":
             kernel = Kernel.as_jupyter_does(self.folder, environment)
@@ -92,7 +98,8 @@ class Life:
         else:
             kernel = self.zygote.start(self.folder, environment)
         shown = kernel.cell(SETUP + self.scenario.sabotage)
-        assert shown.ended and not shown.error, shown
+        assert shown.ended, f"kernel {kernel.pid} died on the set-up cell"
+        assert not shown.error, shown.error
         return kernel
 
     def _replace(self):
@@ -135,17 +142,19 @@ class Life:
 
     def _died(self, shown, saw):
         """Lay aside what is on disk, before the next kernel touches it."""
-        path = copy_store(self.folder, self.folder / f"death-{len(self.deaths)}")
-        found, damage = look(path)
-        where = saw if saw == "at a commit" else "in a tool" if found.doubtful else saw or "between"
-        self._note(shown, where, found)
-        self.broken += [f"kill {len(self.deaths) - 1}: damaged: {line}" for line in damage]
+        found, damage = look(copy_store(self.folder, self.folder / f"death-{len(self.deaths)}"))
+        self.broken += [f"kill {len(self.deaths)}: damaged: {line}" for line in damage]
+        self._note(shown, saw, found)
         self._replace()
 
-    def _note(self, shown, where, found=None, heir=0):
-        drawn = set(WORD.findall(shown.text))
+    def _note(self, shown, saw, found=None, heir=0):
+        if saw is None:
+            self.broken.append(f"the kernel died by itself: {shown.text[-500:]}")
+        drawn, done = set(WORD.findall(shown.text)), set()
+        for line in DONE.findall(shown.text):
+            done |= set(WISH.findall(line))
         acts, requests = len(acts_in(self.folder)), len(self.traffic.asked)
-        self.deaths.append(Death(where, drawn, acts, requests, found, heir))
+        self.deaths.append(Death(saw or "", drawn, done, acts, requests, found, heir))
 
     def _answered(self, shown, task):
         """Whether the task has its answer; anything but a pause and the answer is a broken promise."""
@@ -170,7 +179,7 @@ class Life:
         shown, saw = self._run(prompt(task), task)
         self.kernel.kill()  # where it had ended the cell: only its end gives the session free
         if not shown.ended:
-            self._note(shown, saw or "between", heir=heir.pid)
+            self._note(shown, saw, heir=heir.pid)
         self.kernel.close()
         self.kernel = heir
         then = waiting.result()

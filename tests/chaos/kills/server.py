@@ -12,7 +12,8 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
-from ...servers.sound import check_requests
+from tests.servers.sound import check_requests
+
 from . import streams
 from .script import TASK, stage_of
 

@@ -1,4 +1,4 @@
-"""Judges what became of a scenario: nothing lost, nothing silently done twice, nothing paid twice, no needless question.
+"""Judges what became of a scenario: nothing lost, silently done twice or paid twice, and no needless question.
 
 What there is to judge by: the store (as a copy made at each death, and as it is in the end), the ledger of what tools
 did, the log of what the model server was asked, and what the front end has drawn and was asked.
@@ -38,14 +38,16 @@ class Found:
 
 @dataclass
 class Death:
-    """One kill: where it struck, what was on disk, and how much had happened outside by then.
+    """One kill: what was going on, what was on disk, and how much had happened outside by then.
 
-    ``found`` is None where another kernel waited for the file, so that no copy could be made; ``heir`` is that one's
-    process. ``asked`` are the questions until the next death: (kind, word).
+    ``saw`` is what could be seen from outside. ``drawn`` are the words that had been drawn, ``done`` those of
+    calls drawn as done. ``found`` is None where another kernel waited for the file, so that no copy could be made;
+    ``heir`` is that one's process. ``asked`` are the questions until the next death: (kind, word).
     """
 
-    where: str
+    saw: str
     drawn: set[str]
+    done: set[str]
     acts: int
     requests: int
     found: Found | None = None
@@ -116,15 +118,17 @@ def judge(folder, deaths, traffic, tasks, asked_first):
     broken += [f"no answer: r{number}" for number in final.unfinished]
     broken += [f"asked without need: {word}" for kind, word in asked_first if kind == "in_doubt"]
     counts = Counter(kills=len(deaths))
-    counts.update(death.where for death in deaths)
-    acts = acts_in(folder)
-    for number, death in enumerate(deaths):
+    acts, later = acts_in(folder), set()
+    for number, death in reversed(list(enumerate(deaths))):
         found = death.found or _before(final, folder, death.heir)
-        counts.update({"in doubt": len(found.doubtful), "questions": len(death.asked)})
-        if death.found is not None:
-            broken += [f"kill {number}: {line}" for line in _lost(death, found, final)]
-        broken += [f"kill {number}: {line}" for line in _again(death, found, acts, traffic.asked)]
-        broken += [f"kill {number}: {line}" for line in _needless(death, found)]
+        asked = [word for kind, word in death.asked if kind == "in_doubt"]
+        told = _lost(death, found, final) + _again(death, found, acts, traffic.asked) + _needless(death, found)
+        told += [f"in doubt, and settled without asking: {word}" for word in found.blind - {*asked} - later]
+        broken += [f"kill {number}: {line}" for line in told]
+        later = found.blind  # still to be asked about when that next kernel died
+        shown = len(death.done & found.settled)
+        counts.update({"in doubt": len(found.doubtful), "questions": len(asked), "drawn as done": shown})
+        counts.update([_where(death, found)])
     drawn = set().union(*(death.drawn for death in deaths))
     broken += [f"lost: {word} was drawn" for word in sorted(drawn - final.words)]
     broken += _acted(acts, tasks)
@@ -150,16 +154,27 @@ def _before(final, folder, heir):
         entries = [e for run in numbers for e in store.journal.entries_of_run(run) if e.seq < until]
     finally:
         store.close()
-    return _found({seq: row for seq, row in final.rows.items() if seq < until}, entries)
+    found = _found({seq: row for seq, row in final.rows.items() if seq < until}, entries)
+    found.words |= final.words  # drafts are no entries: what became of them is what a resumed run says was partial
+    return found
+
+
+def _where(death, found):
+    if death.saw == "at a commit":
+        return death.saw
+    return "in a tool" if found.doubtful else death.saw or "between"
 
 
 def _lost(death, found, final):
     lines = [f"lost: {word} was drawn" for word in sorted(death.drawn - found.words)]
+    lines += [f"lost: {word} was drawn as done" for word in sorted(death.done - found.settled)]
     return lines + [f"lost: entry {seq}" for seq, row in found.rows.items() if final.rows.get(seq) != row]
 
 
 def _again(death, found, acts, asked):
-    lines = [f"{act['word']} was done again after its result" for act in acts[death.acts :] if act["word"] in found.settled]
+    lines = [
+        f"{act['word']} was done again after its result" for act in acts[death.acts :] if act["word"] in found.settled
+    ]
     paid = [(each.task, each.stage) for each in asked[death.requests :] if (each.task, each.stage) in found.answered]
     return lines + [f"the answer {task} {stage} was paid again" for task, stage in paid]
 
@@ -169,7 +184,9 @@ def _needless(death, found):
     doubts = Counter(word for kind, word in death.asked if kind == "in_doubt")
     lines = [f"asked without need: {word}" for word, n in doubts.items() if word not in found.blind or n > 1]
     approvals = Counter(word for kind, word in death.asked if kind == "approval")
-    return lines + [f"asked without need: {w}, allowed before" for w, n in approvals.items() if w in found.approved or n > 1]
+    return lines + [
+        f"asked without need: {w}, allowed before" for w, n in approvals.items() if w in found.approved or n > 1
+    ]
 
 
 def _acted(acts, tasks):

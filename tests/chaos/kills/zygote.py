@@ -5,37 +5,49 @@ where it runs, ``environment``: its variables) and answers each with the kernel'
 session, and so a process group, of its own. All of them end with this process.
 """
 
+import importlib
 import json
 import os
 import signal
 import sys
 import threading
 
+IMPORTED = (
+    "anyio._backends._asyncio",
+    "docstring_parser",
+    "duckdb",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "markdown_it",
+    "mdit_py_plugins.dollarmath",
+    "openai.resources.chat",
+    "openai.resources.responses",
+    "pydantic",
+    "statebook.magic.cell.answers",
+    "statebook.magic.cell.prompt",
+    "statebook.magic.commands.table",
+    "statebook.magic.magics",
+    "statebook.magic.settings",
+    "statebook.magic.surroundings",
+    "statebook.magic.work.table",
+    "statebook.model.openai.presets.known",
+    "statebook.session.registry",
+    "statebook.tools.function.decorator",
+    "statebook.ui.ask",
+    "statebook.ui.sinks",
+)
+"""What a kernel has imported by its first answer."""
+
 
 def preload():
-    """What a kernel imports until its first answer; nothing here may start a thread, or forking is not safe."""
-    import duckdb  # noqa: F401 - imported for those who are forked
-    import ipykernel.ipkernel
-    import ipykernel.kernelapp
-    import ipykernel.subshell_manager  # noqa: F401
-    import openai.resources.chat
-    import openai.resources.responses  # noqa: F401
-    import pydantic  # noqa: F401
-    import statebook.magic.cell.answers
-    import statebook.magic.cell.prompt
-    import statebook.magic.commands.table
-    import statebook.magic.magics
-    import statebook.magic.settings
-    import statebook.magic.surroundings
-    import statebook.magic.work.table
-    import statebook.model.openai.presets.known
-    import statebook.session.registry
-    import statebook.tools.function.decorator
-    import statebook.ui.ask
-    import statebook.ui.sinks  # noqa: F401
+    """Import it all. Nothing here may start a thread, or forking is not safe."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    import openai
     from statebook.model import prices
 
     prices.load()
+    openai.AsyncOpenAI(api_key="none")  # imports what it connects with
     if threading.active_count() != 1:
         raise RuntimeError(f"an import started threads: {threading.enumerate()}")
 
