@@ -23,7 +23,7 @@ def backwards(monkeypatch):
     return told
 
 
-def test_runs_steps_and_sums_stay_in_their_order(shell, cell, use, backwards):
+def test_runs_steps_and_sums_stay_in_their_order(cell, use, backwards):
     used = Usage(1000, 0, 100)
     session = use(call("list_files", usage=used), say("One.", usage=used), call("list_files", usage=used), say("Two."))
     cell("%%agent --timeout 60\nFirst")
@@ -48,7 +48,8 @@ def test_runs_steps_and_sums_stay_in_their_order(shell, cell, use, backwards):
     assert not [word for word in printed.split() if word.startswith("-") and word.endswith("s")]
 
 
-def test_the_next_kernel_finds_the_same_order(shell, cell, use, backwards):
+@pytest.mark.usefixtures("backwards")
+def test_the_next_kernel_finds_the_same_order(shell, cell, use):
     use(say("One."), say("Two."))
     cell("%%agent\nFirst")
     cell("%agent memory add The clock goes back.")
