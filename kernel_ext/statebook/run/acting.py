@@ -33,13 +33,13 @@ from statebook.state.interrupt import Sigint, Steps
 from statebook.tools.base import Tool, ToolContext
 
 from .environment import Environment, Paused
-from .limits import reached, seconds_left, steps_left
+from .limits import Clock, affordable, reached
 from .permission import Permission, heard, permit
 from .stopping import Stoppable, all_ended
 
 _STOPPED = "[Stopped while it ran; it may have been done in part.]"
 _TIMED_OUT = "[Stopped at the time limit; it may have been done in part.]"
-_LEFT = "It did not end and was left behind: it may still be working, but what it gives is not recorded."
+_LEFT = "It did not end in time and was left behind: what it may still do is not recorded."
 
 
 async def act(run: Run, env: Environment) -> None:
@@ -47,17 +47,15 @@ async def act(run: Run, env: Environment) -> None:
 
     Raises Paused when a call needs a person and none is there, or at a limit; calls that could run have run by then.
     """
-    pause = reached(run, env.ceilings())
+    ceilings = env.ceilings()
+    pause = reached(run, ceilings)
     if pause is not None:
         raise Paused(pause.reason, pause.detail)
     ready: list[tuple[CallRecord, Tool, dict[str, Any]]] = []
-    waiting: Paused | None = None
     calls = run.models[-1].open_calls
-    affordable = steps_left(run)
-    if affordable is not None and affordable < len(calls):
-        calls = calls[:affordable]
-        waiting = Paused("steps", f"the limit is {run.limits.steps} steps, and more calls are open")
-    for call in calls:
+    count, pause = affordable(run, ceilings, len(calls))
+    waiting = Paused(pause.reason, pause.detail) if pause else None
+    for call in calls[:count]:
         try:
             permission = await permit(run, call, env)
         except Paused as paused:
@@ -68,7 +66,7 @@ async def act(run: Run, env: Environment) -> None:
         else:
             finish(run, env, call, permission)
     if ready:
-        await _perform(run, env, ready)
+        await _perform(run, env, ready, Clock.of(run, ceilings))
     if waiting is not None:
         raise waiting
 
@@ -147,14 +145,14 @@ async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, argume
         finish(run, env, call, outcome, time.monotonic() - began)
 
     try:
-        async with asyncio.timeout(seconds_left(run)) as limit:
+        async with asyncio.timeout(clock.left(run)) as limit:
             outcome = await job.result()
     except TimeoutError as error:
         if not limit.expired():  # the tool's own
             take(ToolOutcome(f"TimeoutError: {error}", "error"))
             return
         take(_stopped(job, _TIMED_OUT))
-        raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
+        raise Paused(clock.over.reason, clock.over.detail) from None
     except asyncio.CancelledError:
         take(_stopped(job, _STOPPED))
         raise

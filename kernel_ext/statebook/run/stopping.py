@@ -12,7 +12,7 @@ from statebook.state.interrupt import STOPS
 
 T = TypeVar("T")
 
-GRACE = 0.08
+GRACE = 0.06
 """Seconds that stopped work gets to clean up before it is left behind: the prompt is to be back after 0.2."""
 
 _LAST = 0.01
@@ -23,8 +23,8 @@ class Stoppable(Generic[T]):
     """One piece of work, as a task of its own that the wait for it can leave.
 
     When that wait is cancelled, the work is cancelled too and gets a moment to end; then it is cancelled once more.
-    Two cancellations mean: let go at once, without waiting for what you wait for. Work that stays even so is left
-    behind (``left``). Where it came to a result all the same, that is its ``value``.
+    Two cancellations mean: let go at once, without waiting for what you wait for. Work that takes more than the first
+    is left behind (``left``). Where it came to a result all the same, that is its ``value``.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], on_stop: Callable[[], object] | None = None) -> None:
@@ -54,11 +54,11 @@ class Stoppable(Generic[T]):
             try:
                 await asyncio.wait([task], timeout=grace)
             except asyncio.CancelledError:  # stopped again: no more patience
-                continue
+                pass
             if task.done():
                 break
-        self.left = not task.done()
-        if self.left:
+            self.left = True
+        if not task.done():
             task.add_done_callback(_heard)
             return
         self._work.close()  # it may never have begun

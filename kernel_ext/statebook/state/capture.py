@@ -22,6 +22,7 @@ from statebook.errors import UsageError
 from statebook.protocol.code import plain
 
 from .recorder import Recorder
+from .shell import command_runner
 
 REFUSED_MAGICS = ("agent", "statebook")
 """An agent that starts an agent would wait for itself, and ``%agent`` could change what it is allowed to do."""
@@ -53,8 +54,8 @@ def captured(shell: Any, recorder: Recorder) -> Iterator[None]:
         replace(shell.display_formatter, "active_types", shell.display_formatter.format_types)
         replace(shell, "_showtraceback", _choose(recorder, _show_error(recorder), shell._showtraceback))  # noqa: SLF001 - IPython has no public hook for the error a cell shows
         replace(shell, "ask_exit", _choose(recorder, _no_exit, getattr(shell, "ask_exit", _no_exit)))
-        # the piped form prints to sys.stdout; a terminal shell's own writes past it
-        replace(shell, "system", _choose(recorder, shell.system_piped, shell.system))
+        # it prints to sys.stdout; a terminal shell's own writes past it
+        replace(shell, "system", _choose(recorder, command_runner(shell), shell.system))
         for kind in ("line", "cell"):
             magics = shell.magics_manager.magics[kind]
             for name in REFUSED_MAGICS:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import psutil
 
-_PLAN = (("SIGINT", 0.1), ("SIGTERM", 1.0), ("SIGKILL", 1.0))
+_PLAN = (("SIGINT", 0.06), ("SIGTERM", 1.0), ("SIGKILL", 1.0))
 """What is sent, and the seconds that processes get to heed it."""
 
 _TICK = 0.01

@@ -108,6 +108,8 @@ class OpenAIModel:
         key = f"{request.idempotency_key}:{fingerprint}" if request.idempotency_key else ""
         held: list[ModelEvent] | None = [] if attempt.anchored and not self._learned.proved else None
         grown = api.accumulator()
+        # a third of a second, once: beside the request, as an answer that is stopped is priced too
+        priced = asyncio.get_running_loop().run_in_executor(None, prices.load) if self._service.price else None
         async with aclosing(self._deltas(api, trial.body, key, grown)) as deltas:
             async for delta in deltas:
                 if held is not None and not isinstance(delta, Metered):
@@ -116,8 +118,8 @@ class OpenAIModel:
                 trial.note(delta)
                 yield delta
         done = grown.completion()
-        if self._service.price is not None:
-            await asyncio.to_thread(prices.load)  # a third of a second, off the loop, once
+        if priced is not None:
+            await priced
         trial.note(Metered(done.usage, done.dollars))
         if put.anchor is not None and not went_on(done.usage, put.anchor):
             self._learned.forgets()

@@ -1,0 +1,1 @@
+"""Which variables a snapshot counts, and which of them a cell may have changed."""

@@ -1,0 +1,65 @@
+"""Finds which variables a cell may have read or changed, from the names that its code and the code it reaches use."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import sysconfig
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+EVERYTHING = None
+"""In place of a set of names: any variable may have changed."""
+
+_REACHES_ALL = frozenset({
+    "get_ipython", "globals", "locals", "vars", "exec", "eval", "compile", "__import__", "gc", "inspect", "sys",
+    "threading", "concurrent", "multiprocessing", "ThreadPool", "ThreadPoolExecutor", "Thread", "Timer", "builtins",
+    "__builtins__", "__main__", "importlib", "ctypes", "__globals__", "f_globals", "f_locals", "user_ns",
+})  # fmt: skip
+"""Names through which code may change variables that it does not name."""
+
+
+def names_of(code: types.CodeType) -> set[str]:
+    """All names that ``code``, and the functions and classes written in it, look up or set."""
+    found = {*code.co_names, *code.co_cellvars, *code.co_freevars}
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found |= names_of(constant)
+    return found
+
+
+def touched_names(
+    source: str, namespace: Mapping[str, Any], uses: Callable[[str], Iterable[str]]
+) -> frozenset[str] | None:
+    """The variables that a cell may have read or changed; `EVERYTHING` when that can't be told.
+
+    ``source`` is plain Python, as IPython's input transformers leave it. ``uses`` gives the names that the code held
+    by a variable uses: a function's, a class's methods', a callback's in a list; so this can only err by naming too many.
+    """
+    try:
+        code = compile(source, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return EVERYTHING
+    todo = list(names_of(code))
+    done: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in done:
+            continue
+        done.add(name)
+        if name in _REACHES_ALL or _is_own_module(namespace.get(name)):
+            return EVERYTHING
+        todo.extend(uses(name))
+    return frozenset(done)
+
+
+def _is_own_module(value: Any) -> bool:
+    """Whether ``value`` is a module of the user's: it may hold on to variables and change them on its own."""
+    if not isinstance(value, types.ModuleType):
+        return False
+    place = getattr(value, "__file__", None)
+    if place is None:
+        return value.__name__ not in sys.builtin_module_names and getattr(value, "__spec__", None) is None
+    paths = sysconfig.get_paths()
+    return not str(place).startswith((paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]))
