@@ -22,6 +22,8 @@ TRIES = 60
 LOCKED = "SessionLocked"
 DONE = re.compile(r'class="sb-call sb-ok">(.*?)</(?:div|summary)>', re.DOTALL)
 """A call that is drawn as done."""
+WAITS = re.compile(r"%agent (settle|approve) (r\d+\.\d+)")
+"""What a paused run says to type."""
 
 
 @dataclass
@@ -128,14 +130,26 @@ class Life:
             if shown.ended and self._answered(shown, task):
                 return
             if shown.ended:
-                code = prompt(task) if "No run waits" in shown.error else "%agent resume"
+                code = self._way_on(shown, task)
         raise AssertionError(f"{task} gets no answer: {shown}")
+
+    def _way_on(self, shown, task):
+        """What a person types after a pause: a word on the call that waits, or that the run is to ask again."""
+        waits = WAITS.findall(shown.error or shown.text)
+        if not waits or self.dice.random() < 0.3:
+            return prompt(task) if "No run waits" in shown.error else "%agent resume"
+        command, call = waits[0]
+        if command == "approve":
+            return f"%agent approve {call}"
+        word = self.deaths[-1].found.names[call]
+        self._asked("in_doubt", word)
+        return f"%agent settle {call} {'happened' if self._happened(word) else 'retry'}"
 
     def _run(self, code, task):
         instant = None
         if self._left > 0:
             instant = self.instants.pop(0) if self.instants else any_instant(self.dice)
-        person = self._person if self.dice.random() < 0.85 else None
+        person = self._person if self.dice.random() < 0.75 else None
         with Killer(self.kernel, instant, self.outside) as killer:
             shown = self.kernel.cell(code, cell_id=task, person=person)
         return shown, killer.saw
@@ -158,14 +172,14 @@ class Life:
 
     def _answered(self, shown, task):
         """Whether the task has its answer; anything but a pause and the answer is a broken promise."""
-        if not shown.error:
+        if not shown.error and "still waits" not in shown.text:
             last = 0
             while stage_of(task, last).calls:
                 last += 1
             missing = set(WORD.findall("".join(stage_of(task, last).pieces))) - set(WORD.findall(shown.text))
             self.broken += [f"{task}: the answer that was drawn lacks {sorted(missing)}"] if missing else []
             return True
-        if not re.search("RunPaused|No run waits", shown.error):
+        if not re.search("RunPaused|No run waits|^$", shown.error):
             self.broken.append(f"{task}: {shown.error}")
         return False
 
@@ -203,7 +217,13 @@ class Life:
         """Allows everything, and says truthfully what happened: they look it up in the ledger."""
         word = WISH.findall(text)[-1]
         kind = "in_doubt" if "[h]" in menu else "approval"
-        (self.deaths[-1].asked if self.deaths else self.asked_first).append((kind, word))
+        self._asked(kind, word)
         if kind == "approval":
             return "y"
-        return "h" if any(act["word"] == word for act in acts_in(self.folder)) else "r"
+        return "h" if self._happened(word) else "r"
+
+    def _asked(self, kind, word):
+        (self.deaths[-1].asked if self.deaths else self.asked_first).append((kind, word))
+
+    def _happened(self, word):
+        return any(act["word"] == word for act in acts_in(self.folder))

@@ -23,7 +23,8 @@ STORE = "book.statebook.duckdb"
 class Found:
     """What a journal tells: ``words`` it holds, and how far each call (by its word) and each answer has come.
 
-    ``doubtful`` calls have an intent and no result; of the ``blind`` ones nobody but a person can tell.
+    ``doubtful`` calls have an intent and no result; of the ``blind`` ones nobody but a person can tell. ``names`` are
+    the words of calls by how they are typed (``r3.2``).
     """
 
     rows: dict[int, str]
@@ -34,6 +35,7 @@ class Found:
     approved: set[str] = field(default_factory=set)
     answered: set[tuple[str, int]] = field(default_factory=set)
     unfinished: list[int] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -98,6 +100,7 @@ def _read_run(found, number, run):
         found.unfinished.append(number)
     for call in run.calls:
         word = WISH.search(call.call.arguments)[0]
+        found.names[f"r{number}.{call.step}"] = word
         if call.result is not None:
             found.settled.add(word)
         if call.decision is not None:
