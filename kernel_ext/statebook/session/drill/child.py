@@ -58,10 +58,11 @@ def lay_out(folder: Path, run: int, tools: list[dict[str, Any]]) -> None:
     (folder / "plot.json").write_text(json.dumps(plot))
 
 
-def carry_out(folder: Path, moment: Moment | None) -> None:
+def carry_out(folder: Path, moment: Moment | None) -> Session:
     """Go on with the scratch copy's run up to the moment at which this process is to die; None: to the run's end.
 
     Whoever comes to the end leaves ``report.json``: how the run ended, its steps, what it had lost before it went on.
+    The session is left open: a process that ends anyway need not take the time to close it.
     """
     plot = json.loads((folder / "plot.json").read_text())
     ledger, fuse = Ledger(folder), Fuse(moment)
@@ -78,9 +79,10 @@ def carry_out(folder: Path, moment: Moment | None) -> None:
         "answer": run.answer,
         "error": run.error,
         "lost": lost,
-        "steps": [to_json(step) for step in _steps(run, specs)],
+        "steps": [to_json(step) for step in _steps(run, specs, ledger)],
     }
     (folder / "report.json").write_text(json.dumps(report))
+    return session
 
 
 def _session(
@@ -140,24 +142,25 @@ def _undrawn(run: Run, drawn: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _steps(run: Run, tools: dict[str, dict[str, Any]]) -> list[Step]:
-    """The steps that came to an end, in order."""
+def _steps(run: Run, tools: dict[str, dict[str, Any]], ledger: Ledger) -> list[Step]:
+    """The steps that came to an end, in order. Whether a call was made is the ledger's to say, not the journal's."""
+    acted = {line["call"] for line in ledger.lines("act")}
     found: list[Step] = []
     for index, model in enumerate(answered(run)):
         found.append(Step(model.step, index=index, calls=tuple(call.call.name for call in model.calls)))
         ended = [(place, call) for place, call in enumerate(model.calls, start=1) if call.result is not None]
-        found += [_tool_step(call, (index, place), tools) for place, call in ended]
+        found += [_tool_step(call, (index, place), tools, f"{index}.{place}" in acted) for place, call in ended]
     return found
 
 
-def _tool_step(call: CallRecord, at: tuple[int, int], tools: dict[str, dict[str, Any]]) -> Step:
+def _tool_step(call: CallRecord, at: tuple[int, int], tools: dict[str, dict[str, Any]], made: bool) -> Step:
     tool = tools.get(call.call.name, {})
     return Step(
         call.step,
         call.call.name,
         *at,
         effect=call.effect or tool.get("spec", {}).get("effect", "write"),
-        begun=call.intended,
+        begun=made,
         asked=bool(call.via) and call.via != "policy" and "approval" in call.questions,
         verified=bool(tool.get("verified")),
         origin=tool.get("spec", {}).get("origin", "user"),

@@ -21,8 +21,8 @@ from .recording import Recording, incomplete, read
 from .stage import MARK, Lane, Stage
 from .verdict import Outcome, Rehearsal, judge
 
-_LANES = 2
-"""Kills at a time, where there are as many processors."""
+_FEW = 6
+"""Moments up to which a second process beside the first would not have started before they are done."""
 
 SECONDS = 60.0
 """How long a drill may take where nobody says otherwise."""
@@ -86,7 +86,7 @@ async def drill(
         raise UsageError(f"{run_name(number)} has no finished step that could be interrupted.", "Name another run.")
     tools, changed = _tools(session, recording)
     end = time.monotonic() + seconds
-    stage = Stage(min(_LANES, os.cpu_count() or 1))
+    stage = Stage()
     try:
         await asyncio.to_thread(stage.copy, session.store)
         await asyncio.to_thread(stage.lanes[0].order, do="lay out", run=number, tools=tools)
@@ -95,6 +95,8 @@ async def drill(
         if not moments:
             steps = f"Its steps are {rehearsal.steps[0].step} to {rehearsal.steps[-1].step}."
             raise UsageError(f"{run_name(number)} has no such step.", steps)
+        if len(moments) > _FEW and (os.cpu_count() or 1) > 1:
+            stage.add_lane()
         report = Report(number, rehearsal.steps, tuple(moments), recording, changed)
         return await _Kills(report, rehearsal, watch, end).all(stage.lanes)
     finally:
@@ -120,6 +122,7 @@ class _Kills:
         return self._report
 
     async def _run(self, lane: Lane) -> None:
+        await _warm(lane, self._report.recording)
         while time.monotonic() < self._end:
             moment = next(self._left, None)
             if moment is None:
@@ -131,6 +134,7 @@ class _Kills:
 
 async def _rehearse(lane: Lane, session: Session, recording: Recording) -> Rehearsal:
     """The run without a kill. UsageError where that does not give what is recorded."""
+    await _warm(lane, recording)
     reply = await asyncio.to_thread(lane.order, do="try", moment=None)
     if "failed" in reply["report"]:
         raise StatebookError(
@@ -142,6 +146,12 @@ async def _rehearse(lane: Lane, session: Session, recording: Recording) -> Rehea
     if different:
         raise incomplete(recording.run, different)
     return rehearsal
+
+
+async def _warm(lane: Lane, recording: Recording) -> None:
+    """What only some runs need is loaded for these only."""
+    if recording.typed:
+        await asyncio.to_thread(lane.order, do="warm up")
 
 
 def _tools(session: Session, recording: Recording) -> tuple[list[dict[str, Any]], dict[str, str]]:

@@ -52,7 +52,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One run as it went. Tries that got no answer are left out; ``failure`` is the error it ended with, or ""."""
+    """One run as it went. Tries that got no answer are left out; ``failure`` is the error it ended with, or "".
+
+    ``typed`` says that its answer had to be JSON.
+    """
 
     run: int
     model: str
@@ -60,6 +63,7 @@ class Recording:
     answers: tuple[Answer, ...]
     specs: tuple[ToolSpec, ...]
     failure: str
+    typed: bool = False
 
     def rejection(self, text: str) -> str:
         """What was found wrong with an answer of this text; "" for nothing."""
@@ -79,7 +83,9 @@ def read(store: Store, number: int) -> Recording:
         raise incomplete(number, told) from error
     contexts = [request.context_tokens for request in requests if request.context_tokens]
     failure = run.error if run.status == "failed" else ""
-    return Recording(number, run.started.model, max(contexts, default=_UNKNOWN_CONTEXT), answers, specs, failure)
+    context = max(contexts, default=_UNKNOWN_CONTEXT)
+    typed = run.started.answer.structured
+    return Recording(number, run.started.model, context, answers, specs, failure, typed)
 
 
 def incomplete(number: int, why: str) -> UsageError:

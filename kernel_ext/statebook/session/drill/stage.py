@@ -65,17 +65,20 @@ class Lane:
 
 
 class Stage:
-    """A scratch folder with its lanes, until `close`."""
+    """A scratch folder with its lanes (one at first), until `close`."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="statebook-drill-"))
         self.lanes: list[Lane] = []
         try:
-            for number in range(lanes):
-                self.lanes.append(Lane(self.folder, f"lane-{number}"))
+            self.add_lane()
         except BaseException:
             self.close()
             raise
+
+    def add_lane(self) -> None:
+        """One more, to do things beside the others."""
+        self.lanes.append(Lane(self.folder, f"lane-{len(self.lanes)}"))
 
     def copy(self, store: Store) -> None:
         """A whole copy of an open store: folded, and copied while nobody writes."""

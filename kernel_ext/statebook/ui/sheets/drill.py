@@ -128,10 +128,10 @@ class DrillSheet:
         notes = []
         count, tokens, cost = self.report.repeated(self.report.outcomes)
         if count:
-            price = f", {cost}" if str(cost) else ""
+            bill = ", ".join(filter(None, [f"{tokens:,} tokens" if tokens else "", str(cost)]))
             notes.append(
                 f"{_count(count, 'answer')} had not arrived when the kill came and {'was' if count == 1 else 'were'}"
-                f" asked for again: {tokens:,} tokens{price} by the recording."
+                f" asked for again{f': {bill} by the recording' if bill else ''}."
             )
         again = [step for outcome in self.report.outcomes for step in outcome.calls]
         names = sorted({step.tool for step in self.report.steps if step.step in again})
@@ -180,8 +180,8 @@ class DrillSheet:
         requests, tokens, cost = self.report.repeated(tried)
         parts = []
         if requests:
-            price = f", {cost}" if str(cost) else ""
-            parts.append(f"{_count(requests, 'request')} ({tokens:,} tokens{price})")
+            bill = ", ".join(filter(None, [f"{tokens:,} tokens" if tokens else "", str(cost)]))
+            parts.append(f"{_count(requests, 'request')}{f' ({bill})' if bill else ''}")
         calls = Counter(
             next(step.tool for step in self.report.steps if step.step == number)
             for each in tried
