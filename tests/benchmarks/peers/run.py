@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from itertools import zip_longest
@@ -26,6 +26,7 @@ from peers_page import PICTURE, Outcome, headings, row, write_page
 from supervising import PLACES, Peer, Place
 
 AT_ONCE = 2
+QUICK = ("before", "in-beside", "sent", "answering")
 DELAYS = ((0.0, 0.005, 0.02, 0.08), (0.002, 0.01, 0.04, 0.12), (0.001, 0.003, 0.03, 0.06))
 """Seconds after the return, four for each round: a result is recorded somewhere in between."""
 
@@ -36,21 +37,26 @@ def main() -> None:
     parser.add_argument("only", nargs="*", choices=[[], *keys], metavar="NAME", help=", ".join(keys))
     parser.add_argument("--rounds", type=int, default=3, help="times that each place is tried, at most (%(default)s)")
     parser.add_argument("--seconds", type=float, default=330, help="no death begins later than this (%(default)s)")
-    parser.add_argument("--json", type=Path, help="where raw results go (default: beside this file, for a full run)")
+    parser.add_argument("--quick", action="store_true", help="once, at four places")
+    parser.add_argument("--json", type=Path, help="where raw results go (default: beside this file, for a whole run)")
     shared = Path(tempfile.gettempdir()) / "statebook-peers"
     parser.add_argument("--environments", type=Path, default=shared, help="where peers are installed (%(default)s)")
     flags = parser.parse_args()
     wanted = [each for each in CONTENDERS if not flags.only or each.key in flags.only]
     pythons, skipped = _install(wanted, flags.environments)
-    outcomes = _measure(pythons, flags.rounds, flags.seconds)
+    rounds = [_places(number) for number in range(flags.rounds)]
+    if flags.quick:
+        rounds = [[place for place in PLACES if place.key in QUICK]]
+    outcomes = _measure(pythons, rounds, flags.seconds)
     _print([row(each, outcomes) for each in pythons])
     for contender, why in skipped.items():
         print(f"{contender.name}: left out, as it can't be installed here ({why})")
-    target = flags.json or (HERE / "results.json" if not flags.only else None)
+    whole = not (flags.only or flags.quick)
+    target = flags.json or (HERE / "results.json" if whole else None)
     if target:
         lines = [json.dumps(asdict(outcome), sort_keys=True) for outcome in outcomes]
         target.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    if not flags.only:
+    if whole:
         write_page(list(pythons), outcomes, skipped)
         print(f"docs/peers.md and {PICTURE.name} are written.")
 
@@ -71,7 +77,7 @@ def _install(wanted: Sequence[Contender], folder: Path) -> tuple[dict[Contender,
     return pythons, skipped
 
 
-def _measure(pythons: dict[Contender, Path], rounds: int, seconds: float) -> list[Outcome]:
+def _measure(pythons: dict[Contender, Path], rounds: Sequence[Sequence[Place]], seconds: float) -> list[Outcome]:
     server = ModelServer()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     end = time.monotonic() + seconds
@@ -80,11 +86,12 @@ def _measure(pythons: dict[Contender, Path], rounds: int, seconds: float) -> lis
         folder = Path(place)
         peers = {contender: Peer(server, python, contender.script) for contender, python in pythons.items()}
         try:
-            for number in range(rounds):
+            for number, places in enumerate(rounds):
                 began = time.monotonic()
                 with ThreadPoolExecutor(AT_ONCE) as pool:  # a peer's own deaths come one after another
                     work = [
-                        pool.submit(_round, peer, contender, number, folder, end) for contender, peer in peers.items()
+                        pool.submit(_round, peer, contender, folder / f"{number}-{contender.key}", places, end)
+                        for contender, peer in peers.items()
                     ]
                     for done in zip_longest(*(each.result() for each in work)):
                         outcomes += [outcome for outcome in done if outcome]
@@ -97,14 +104,13 @@ def _measure(pythons: dict[Contender, Path], rounds: int, seconds: float) -> lis
     return outcomes
 
 
-def _round(peer: Peer, contender: Contender, number: int, folder: Path, end: float) -> list[Outcome]:
+def _round(peer: Peer, contender: Contender, folder: Path, places: Sequence[Place], end: float) -> list[Outcome]:
     """One peer, once through all places; what there is time for."""
     outcomes = []
-    for place in _places(number):
+    for number, place in enumerate(places):
         if time.monotonic() > end:
             break
-        name = f"{contender.key}-{number}-{place.key}-{place.delay}"
-        workflow = peer.run(name, folder / name, place)
+        workflow = peer.run(f"{folder.name}-{number}", folder / str(number), place)
         verdict = judge(workflow)
         seen = (verdict, workflow.ledger(), workflow.questions())
         outcomes.append(Outcome(contender.key, place.key, place.delay, *seen))
@@ -112,12 +118,13 @@ def _round(peer: Peer, contender: Contender, number: int, folder: Path, end: flo
     return outcomes
 
 
-def _places(number: int) -> Iterator[Place]:
+def _places(number: int) -> list[Place]:
+    """All places; where the moment matters, once for each delay of this round."""
+    places: list[Place] = []
     for place in PLACES:
-        if place.signal == "returning":
-            yield from (replace(place, delay=delay) for delay in DELAYS[number % len(DELAYS)])
-        else:
-            yield place
+        delays = DELAYS[number % len(DELAYS)] if place.signal == "returning" else (0.0,)
+        places += [replace(place, delay=delay) for delay in delays]
+    return places
 
 
 def _print(rows: list[list[str]]) -> None:
