@@ -93,6 +93,27 @@ def test_a_limit_is_added_to_the_other_and_taken_away(cell):
 
 
 @pytest.mark.usefixtures("two_runs")
+def test_steps_and_time_of_a_scope_are_set_and_shown(cell):
+    sheet, _ = cell("%agent limits session --max-steps 5 --timeout 2h")
+    row = dict(sheet.rows)["this session"]
+    assert row.startswith("limit 5 steps · 2h 00m · spent $0.0070+, 4,850 tokens, 4 steps, 0.")
+    assert " · left 1 step, " in row
+    sheet, _ = cell("%agent limits session --max-tokens 9000000")
+    assert dict(sheet.rows)["this session"].startswith("limit 5 steps · 9,000,000 tokens · 2h 00m · ")
+    assert "1 step" in cell("%%agent --tools none\nThird")[1] or True
+
+
+def test_what_broke_off_is_told_as_an_estimate(cell, shell):
+    session = shell._statebook.magics.session()
+    session.use(ScriptedModel([fail(ModelError("It broke off.", fault="reset"), text="Half")]))
+    cell("%%agent\nFirst")
+    sent = session.run(1).models[0].estimate
+    row = dict(cell("%agent limits")[0].rows)["this session"]
+    assert f"about {sent:,} tokens ({sent:,} tokens of calls that broke off are estimated)" in row
+    assert cell("%agent cost r1")[0].loc[0, "input"] == 0
+
+
+@pytest.mark.usefixtures("two_runs")
 def test_a_run_under_a_ceiling_pauses_and_says_how_to_raise_it(cell):
     cell("%agent limits session --max-tokens 4900")
     _, out = cell("%%agent\nThird")

@@ -18,7 +18,7 @@ from statebook.protocol.calls import Limits
 from statebook.protocol.journal.codec import decode_event
 from statebook.protocol.journal.events import ModelAnswered, ModelInterrupted
 from statebook.protocol.messages import Message, Text, ToolCall
-from statebook.protocol.models import Completion, Cost, Metered, TextDelta, Usage
+from statebook.protocol.models import Completion, Cost, Metered, Spent, TextDelta, Usage
 from statebook.testing import TemporarySession, call, fail, hang, say
 
 INPUT, OUTPUT = 5.0, 30.0
@@ -264,7 +264,7 @@ def test_a_call_stopped_without_a_count_costs_what_nobody_knows(session_of, go):
 
     go(stop())
     assert session.store.run(1).cost == Cost(unknown=1)
-    assert session.store.spent()[1] == Cost(unknown=1)
+    assert session.store.spent().cost == Cost(unknown=1)
 
 
 def test_a_budget_says_which_calls_it_does_not_see(session_of, go):
@@ -302,11 +302,11 @@ def test_a_kernel_that_died_between_request_and_answer_leaves_an_unknown_cost(se
         go(session.ask("Go"))
     sent = session.store.run(1).models[0].estimate
     assert session.store.run(1).cost == Cost(unknown=1)
-    assert session.store.spent() == (sent, Cost(unknown=1))
+    assert session.store.spent() == Spent(sent, sent, cost=Cost(unknown=1))
     session.restart()
     done = go(session.resume(1))
     assert done.cost == Cost(pytest.approx(0.0008), 1)
-    assert session.store.spent() == (sent + 110, Cost(pytest.approx(0.0008), 1))
+    assert session.store.spent() == Spent(sent + 110, sent, cost=Cost(pytest.approx(0.0008), 1))
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_only_what_a_server_took_on_may_have_cost_something(session_of, go, faul
     with pytest.raises(RunFailed):
         go(session.ask("Go"))
     assert session.store.run(1).cost == Cost(unknown=unknown)
-    assert session.store.spent()[1] == Cost(unknown=unknown)
+    assert session.store.spent().cost == Cost(unknown=unknown)
 
 
 # -- answers that are thrown away --------------------------------------------------------------------------------
@@ -385,7 +385,7 @@ def test_the_files_view_and_the_record_agree(session_of, go):
     frame = session.store.sql("SELECT * FROM spend ORDER BY step")
     assert frame.dollars.sum() == pytest.approx(run.cost.dollars)
     assert frame.written_tokens.tolist() == [100, 0]
-    assert session.store.spent() == (run.weight, Cost(pytest.approx(run.cost.dollars)))
+    assert session.store.spent() == Spent(run.weight, cost=Cost(pytest.approx(run.cost.dollars)))
     row = session.store.sql("SELECT dollars, unpriced_calls, input_tokens FROM runs").iloc[0]
     assert (row.dollars, row.unpriced_calls, row.input_tokens) == (pytest.approx(run.cost.dollars), 0, 3000)
 
@@ -430,4 +430,4 @@ def test_an_amount_that_is_none_is_not_known(session_of, go, dollars):
     session.session.use(Strange(""))
     run = go(session.ask("Go"))
     assert (run.status, run.cost) == ("done", Cost(unknown=1))
-    assert session.store.spent() == (25, Cost(unknown=1))
+    assert session.store.spent() == Spent(25, cost=Cost(unknown=1))

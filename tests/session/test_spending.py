@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import statebook
 from statebook.config import Settings
-from statebook.errors import RunPaused
+from statebook.errors import ModelError, RunFailed, RunPaused
 from statebook.protocol.calls import AgentCall, Limits
-from statebook.protocol.models import Cost, Usage
+from statebook.protocol.models import Cost, Spent, Usage
 from statebook.run.seams import Silent
 from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import Registry
 from statebook.session.toolset import Surfaces
-from statebook.testing import ScriptedModel, TemporarySession, say
+from statebook.testing import ScriptedModel, TemporarySession, call, fail, hang, say
 
 PRICES = (1.0, 10.0)
 USED = Usage(20_000, 0, 1000)
@@ -44,7 +45,7 @@ def go():
 
 
 def spent(session, scope="session"):
-    return next(each for each in session.spending.scopes() if each.scope == f"this {scope}")
+    return next(each.spent for each in session.spending.scopes() if each.scope == f"this {scope}")
 
 
 # -- one session -------------------------------------------------------------------------------------------------
@@ -72,6 +73,72 @@ def test_it_does_not_count_anew_from_a_resumption(session, go):
         with pytest.raises(RunPaused, match=r"21000 tokens used by this session and about \d+ to send"):
             go(attempt)
     assert len(session.model.requests) == 1
+
+
+def test_a_session_stops_at_its_steps_also_inside_a_batch_and_in_the_next_kernel(go):
+    done = []
+
+    @statebook.tool(effect="read")
+    async def look(word: str) -> str:
+        """Look."""
+        done.append(word)
+        return word
+
+    looks = call("look", {"word": "a"}, "look", {"word": "b"}, "look", {"word": "c"})
+    with TemporarySession(model=ScriptedModel([say("One."), looks, say("Done.")]), tools=[look]) as session:
+        session.session.spending.set("session", Limits(steps=3))
+        go(session.ask("One"))
+        raised = "`%agent limits session --max-steps 6` raises it"
+        with pytest.raises(RunPaused, match=f"the limit of this session is 3 steps, and more calls are open; {raised}"):
+            go(session.ask("Two"))
+        assert done == ["a"]
+        session.restart()
+        with pytest.raises(RunPaused, match=f"3 steps done by this session, the limit is 3; {raised}") as paused:
+            go(session.resume(2))
+        assert str(paused.value).endswith("Then go on with `%agent resume r2`.")
+        assert (done, spent(session.session).steps) == (["a"], 3)
+        session.session.spending.set("session", Limits(steps=6))
+        assert go(session.resume(2)).status == "done"
+        assert (done, spent(session.session).steps) == (["a", "b", "c"], 6)
+
+
+def test_a_session_stops_a_tool_and_a_model_at_its_time(go):
+    @statebook.tool(effect="read")
+    async def sleep() -> None:
+        """Never ends."""
+        await asyncio.sleep(3600)
+
+    steps = [call("sleep", {}), hang("So far "), say("Done.")]
+    with TemporarySession(model=ScriptedModel(steps), tools=[sleep]) as session:
+        session.session.spending.set("session", Limits(seconds=0.2))
+        raised = (
+            "the time limit of this session, 0.2 seconds, was reached; `%agent limits session --timeout 0.4` raises it"
+        )
+        with pytest.raises(RunPaused, match=raised):
+            go(session.ask("Go"))
+        with pytest.raises(RunPaused, match=r"0 seconds worked by this session, the limit is 0\.2; `%agent limits"):
+            go(session.resume(1, limits=Limits(seconds=60)))
+        session.session.spending.set("session", Limits(seconds=0.6))
+        with pytest.raises(RunPaused, match=r"the time limit of this session, 0\.6 seconds"):
+            go(session.resume(1))
+        assert spent(session.session).seconds >= 0.6  # what the model that hung took is counted
+        session.session.spending.set("session", Limits(seconds=60))
+        assert go(session.resume(1)).answer == "Done."
+
+
+def test_a_call_that_broke_off_is_counted_by_an_estimate_that_is_told_as_one(go):
+    broken = ModelError("It broke off.", fault="reset")
+    with TemporarySession(model=ScriptedModel([fail(broken, text="Half"), say("Done.", usage=USED)])) as session:
+        with pytest.raises(RunFailed):
+            go(session.ask("Go"))
+        sent = session.session.run(1).models[0].estimate
+        assert spent(session.session) == Spent(sent, sent, 0, pytest.approx(0, abs=20), Cost(unknown=1))
+        session.session.spending.set("session", Limits(tokens=sent))
+        with pytest.raises(RunPaused, match=f"about {sent} tokens used by this session"):
+            go(session.resume(1))
+        session.session.spending.set("session", Limits())
+        go(session.resume(1))
+        assert spent(session.session).told == f"about {21_000 + sent:,}"
 
 
 def test_a_rewind_neither_pays_back_nor_lifts_the_ceiling(session, go):
@@ -149,12 +216,12 @@ def test_sessions_of_one_notebook_share_its_ceiling(kernel, go):
     ask(go, second, "Two")
     for session in (first, second):
         assert (spent(session, "notebook").tokens, spent(session).tokens) == (42_000, 21_000)
-        assert spent(session, "notebook").limits == Limits(tokens=45_000)
+        assert session.spending.limits("notebook") == Limits(tokens=45_000)
         ask_more = AgentCall("Three, " + "and more. " * 900)
         with pytest.raises(RunPaused, match="42000 tokens used by this notebook"):
             go(session.execute(ask_more, Silent(), Silent()))
     assert spent(stranger, "notebook").tokens == 21_000
-    assert spent(stranger, "notebook").limits == Limits()
+    assert stranger.spending.limits("notebook") == Limits()
 
 
 def test_a_closed_session_of_the_notebook_counts_and_its_newer_limit_holds(kernel, go):
@@ -164,11 +231,11 @@ def test_a_closed_session_of_the_notebook_counts_and_its_newer_limit_holds(kerne
     kernel.registry.close()
     second = kernel.open("notes-2")
     assert spent(second, "notebook").cost == Cost(pytest.approx(EACH))
-    assert spent(second, "notebook").limits == Limits(dollars=7)
+    assert second.spending.limits("notebook") == Limits(dollars=7)
     second.spending.set("notebook", Limits(dollars=9))
-    assert spent(second, "notebook").limits == Limits(dollars=9)
+    assert second.spending.limits("notebook") == Limits(dollars=9)
     kernel.registry.close()
-    assert spent(kernel.open("notes"), "notebook").limits == Limits(dollars=9)
+    assert kernel.open("notes").spending.limits("notebook") == Limits(dollars=9)
 
 
 def test_a_store_is_read_again_only_when_its_file_has_changed(kernel, go, monkeypatch):

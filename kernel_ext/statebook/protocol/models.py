@@ -89,6 +89,34 @@ class Cost:
         return money(self.dollars) + "+" * bool(self.dollars and self.unknown)
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What runs have used up. ``tokens`` are those that count against limits; ``estimated`` of them are our own count.
+
+    ``steps`` are finished ones, ``seconds`` those of work: of models and tools, not of waiting for a person.
+    """
+
+    tokens: int = 0
+    estimated: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    cost: Cost = Cost()
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.tokens + other.tokens,
+            self.estimated + other.estimated,
+            self.steps + other.steps,
+            self.seconds + other.seconds,
+            self.cost + other.cost,
+        )
+
+    @property
+    def told(self) -> str:
+        """The tokens to people: ``45,000``, ``about 45,000`` where an estimate is inside."""
+        return f"{'about ' if self.estimated else ''}{self.tokens:,}"
+
+
 def money(dollars: float) -> str:
     """``$0.0842``, ``$1.23``, ``<$0.0001``; "" for nothing."""
     if not dollars:

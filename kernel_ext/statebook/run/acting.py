@@ -42,6 +42,10 @@ _TIMED_OUT = "[Stopped at the time limit; it may have been done in part.]"
 _LEFT = "It did not end in time and was left behind: what it may still do is not recorded."
 
 
+_Ready = tuple[CallRecord, Tool, dict[str, Any]]
+"""A call that may be made, with its tool and arguments."""
+
+
 async def act(run: Run, env: Environment) -> None:
     """Bring every open call of the last model step to a result.
 
@@ -51,7 +55,7 @@ async def act(run: Run, env: Environment) -> None:
     pause = reached(run, ceilings)
     if pause is not None:
         raise Paused(pause.reason, pause.detail)
-    ready: list[tuple[CallRecord, Tool, dict[str, Any]]] = []
+    ready: list[_Ready] = []
     calls = run.models[-1].open_calls
     count, pause = affordable(run, ceilings, len(calls))
     waiting = Paused(pause.reason, pause.detail) if pause else None
@@ -95,11 +99,11 @@ def _passage(mark: str, run: Run, outcome: ToolOutcome, env: Environment) -> Pas
     return passage.reference() if passage else None
 
 
-async def _perform(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+async def _perform(run: Run, env: Environment, ready: list[_Ready], clock: Clock) -> None:
     _record_intents(run, env, ready)
     beside = [item for item in ready if not item[1].spec.main_thread]
     alone = [item for item in ready if item[1].spec.main_thread]
-    tasks = [asyncio.create_task(_in_turn(run, env, items)) for items in (alone, *([item] for item in beside))]
+    tasks = [asyncio.create_task(_in_turn(run, env, items, clock)) for items in (alone, *([item] for item in beside))]
     try:
         await asyncio.gather(*map(asyncio.shield, tasks))  # a stop is for `all_ended` to pass on, and once only
     except BaseException as error:
@@ -109,12 +113,12 @@ async def _perform(run: Run, env: Environment, ready: list[tuple[CallRecord, Too
         raise
 
 
-async def _in_turn(run: Run, env: Environment, items: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+async def _in_turn(run: Run, env: Environment, items: list[_Ready], clock: Clock) -> None:
     for item in items:
-        await _call(run, env, *item)
+        await _call(run, env, item, clock)
 
 
-def _record_intents(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+def _record_intents(run: Run, env: Environment, ready: list[_Ready]) -> None:
     events: list[tuple[int, Event]] = []
     if any(tool.spec.main_thread or tool.spec.effect == "write" for _, tool, _ in ready):
         before: CheckpointMade = env.store.journal.checkpoint("before_step", branch=run.branch)
@@ -129,7 +133,8 @@ def _key(run: Run, env: Environment, call: CallRecord) -> str:
     return call.key or f"{env.store.session_id}:{run.number}.{call.step}"
 
 
-async def _call(run: Run, env: Environment, call: CallRecord, tool: Tool, arguments: dict[str, Any]) -> None:
+async def _call(run: Run, env: Environment, item: _Ready, clock: Clock) -> None:
+    call, tool, arguments = item
     context = ToolContext(
         run=run.number,
         step=call.step,
@@ -197,7 +202,7 @@ def _quietly(loop: asyncio.AbstractEventLoop, draw: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(draw)
 
 
-def _close_open(run: Run, env: Environment, ready: list[tuple[CallRecord, Tool, dict[str, Any]]]) -> None:
+def _close_open(run: Run, env: Environment, ready: list[_Ready]) -> None:
     """After a stop no call of this batch stays in doubt: its stop is known, and recorded."""
     for call, _, _ in ready:
         if call.result is None:

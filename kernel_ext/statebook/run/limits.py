@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from statebook.ids import run_name
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.events import RunPaused
 from statebook.protocol.journal.runs import Run
-from statebook.protocol.models import Completion, Cost, Usage, exact, money
+from statebook.protocol.models import Completion, Cost, Spent, Usage, exact, money
 
 _SHORTEST = 16
 """Tokens below which an answer is not worth asking for; some servers allow no smaller limit."""
@@ -30,6 +30,11 @@ _SPARE = 1.25
 UNSEEN = "The budget does not see "
 """How the lines begin that `warnings` gives."""
 
+What = Literal["steps", "seconds", "tokens", "dollars"]
+"""What limits limit."""
+
+_WHATS: tuple[What, ...] = get_args(What)
+
 Price = Callable[[Usage], float | None]
 """US dollars of tokens by the model's public prices; None where they are not known."""
 
@@ -38,21 +43,65 @@ Price = Callable[[Usage], float | None]
 class Ceiling:
     """What one scope may spend and has spent. ``scope`` names it to people: ``r3``, ``this session``.
 
-    ``tokens`` are `ModelRecord.weight` summed up. ``raised`` is the start of the line that raises the limit, to which
-    the flag is added.
+    ``raised`` is the start of the line that raises the limit, to which the flag is added.
     """
 
     scope: str
     limits: Limits
-    tokens: int
-    cost: Cost
+    spent: Spent
     raised: str
 
-    def left(self, what: Literal["tokens", "dollars"]) -> float:
+    def left(self, what: What) -> float:
         """What may still be spent; infinite without a limit."""
-        limit = self.limits.tokens if what == "tokens" else self.limits.dollars
-        spent = self.tokens if what == "tokens" else self.cost.dollars
-        return math.inf if limit is None else limit - spent
+        limit = self.limit(what)
+        return math.inf if limit is None else limit - self.used(what)
+
+    def limit(self, what: What) -> float | None:
+        """The limit; None where there is none."""
+        by: dict[What, float | None] = {
+            "steps": self.limits.steps,
+            "seconds": self.limits.seconds,
+            "tokens": self.limits.tokens,
+            "dollars": self.limits.dollars,
+        }
+        return by[what]
+
+    def used(self, what: What) -> float:
+        """What has been spent."""
+        spent = self.spent
+        by: dict[What, float] = {
+            "steps": spent.steps,
+            "seconds": spent.seconds,
+            "tokens": spent.tokens,
+            "dollars": spent.cost.dollars,
+        }
+        return by[what]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time that the next calls may take, under the tightest limit, counted from when the clock was made."""
+
+    scope: Ceiling | None = None
+    worked: float = 0.0
+
+    @classmethod
+    def of(cls, run: Run, ceilings: Sequence[Ceiling]) -> Clock:
+        """The clock of a run as it stands."""
+        return cls(_tightest(run, ceilings, "seconds"), run.worked)
+
+    def left(self, run: Run) -> float | None:
+        """Seconds that are left; None without a limit."""
+        return None if self.scope is None else max(0.0, self.scope.left("seconds") - (run.worked - self.worked))
+
+    @property
+    def over(self) -> RunPaused:
+        """The pause when they are used up."""
+        limit = (self.scope.limit("seconds") if self.scope else None) or 0
+        if self.scope is None or not _by(self.scope):
+            return RunPaused("seconds", f"the time limit of {limit:g} seconds was reached")
+        told = f"the time limit of {self.scope.scope}, {limit:g} seconds, was reached"
+        return RunPaused("seconds", f"{told}; `{self.scope.raised} --timeout {2 * limit:g}` raises it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +124,24 @@ class Room:
 
 def own(run: Run) -> Ceiling:
     """The run's own limits, and what it has spent since it was last taken up."""
-    since, cost = run.allowance, run.cost
-    unknown = sum(model.cost.unknown for model in run.models[since.models :])
-    spent = Cost(max(0.0, cost.dollars - since.dollars), unknown)
+    since, models = run.allowance, run.models[run.allowance.models :]
+    spent = Spent(
+        run.weight - since.tokens,
+        sum(model.weight for model in models if not model.spent.total),
+        run.steps - since.steps,
+        run.worked - since.seconds,
+        Cost(max(0.0, run.cost.dollars - since.dollars), sum(model.cost.unknown for model in models)),
+    )
     name = run_name(run.number)
-    return Ceiling(name, run.limits, run.weight - since.tokens, spent, f"%agent resume {name}")
+    return Ceiling(name, run.limits, spent, f"%agent resume {name}")
 
 
 def reached(run: Run, ceilings: Sequence[Ceiling] = ()) -> RunPaused | None:
     """The pause that is due before anything more is done, or None."""
-    limits, spent = run.limits, run.allowance
-    steps, seconds = run.steps - spent.steps, run.worked - spent.seconds
-    if limits.steps is not None and steps >= limits.steps:
-        return RunPaused("steps", f"{steps} step{'s' * (steps != 1)} done, the limit is {limits.steps}")
-    if limits.seconds is not None and seconds >= limits.seconds:
-        return RunPaused("seconds", f"{seconds:.0f} seconds worked, the limit is {limits.seconds:g}")
     for ceiling in (own(run), *ceilings):
-        if ceiling.left("tokens") <= 0:
-            return _spent(ceiling, "tokens")
-        if ceiling.left("dollars") <= 0:
-            return _spent(ceiling, "dollars")
+        for what in _WHATS:
+            if ceiling.left(what) <= 0:
+                return _spent(ceiling, what)
     return None
 
 
@@ -144,20 +191,18 @@ def warnings(run: Run, ceilings: Sequence[Ceiling], price: Price, model: str) ->
     return [
         f"{UNSEEN}{count} call{'s' * (count != 1)} of {ceiling.scope} whose cost is not known."
         for ceiling in scopes
-        if (count := ceiling.cost.unknown)
+        if (count := ceiling.spent.cost.unknown)
     ]
 
 
-def steps_left(run: Run) -> int | None:
-    """Steps that may still be made under the step limit; None without one."""
-    return None if run.limits.steps is None else max(0, run.limits.steps - (run.steps - run.allowance.steps))
-
-
-def seconds_left(run: Run) -> float | None:
-    """Seconds the next call may take under the time limit; None without one."""
-    if run.limits.seconds is None:
-        return None
-    return max(0.0, run.limits.seconds - (run.worked - run.allowance.seconds))
+def affordable(run: Run, ceilings: Sequence[Ceiling], wanted: int) -> tuple[int, RunPaused | None]:
+    """How many of the wanted steps may be made, and the pause that is due after them; None where all may."""
+    scope = _tightest(run, ceilings, "steps")
+    if scope is None or scope.left("steps") >= wanted:
+        return wanted, None
+    raised = f"; `{scope.raised} --max-steps {2 * (scope.limits.steps or 0)}` raises it" if _by(scope) else ""
+    told = f"the limit{f' of {scope.scope}' if raised else ''} is {scope.limits.steps} steps, and more calls are open"
+    return max(0, int(scope.left("steps"))), RunPaused("steps", f"{told}{raised}")
 
 
 def merged(base: Limits, over: Limits) -> Limits:
@@ -168,6 +213,12 @@ def merged(base: Limits, over: Limits) -> Limits:
         base.seconds if over.seconds is None else over.seconds,
         base.dollars if over.dollars is None else over.dollars,
     )
+
+
+def _tightest(run: Run, ceilings: Sequence[Ceiling], what: What) -> Ceiling | None:
+    """The scope that leaves the least; None where none has such a limit."""
+    scopes = [scope for scope in (own(run), *ceilings) if scope.limit(what) is not None]
+    return min(scopes, key=lambda scope: scope.left(what), default=None)
 
 
 def _whole(tokens: float) -> int | None:
@@ -210,19 +261,25 @@ def _without_price(run: Run, scopes: Sequence[Ceiling]) -> RunPaused | None:
     )
 
 
-def _spent(ceiling: Ceiling, what: Literal["tokens", "dollars"], ahead: float = 0) -> RunPaused:
+def _spent(ceiling: Ceiling, what: What, ahead: float = 0) -> RunPaused:
     """Which limit, what was spent, what asking again would take at least, and the line that raises it."""
+    limit, used = ceiling.limit(what) or 0, ceiling.used(what)
+    enough = _enough(limit, used + ahead)
+    if what == "dollars":
+        sending = f" and about {money(ahead)} to ask again" if ahead else ""
+        told = f"{money(used) or '$0'} spent{_by(ceiling)}{sending}, the budget is {exact(limit)}"
+        return RunPaused("dollars", f"{told}; `{ceiling.raised} --budget {exact(enough)[1:]}` raises it")
     if what == "tokens":
-        limit = ceiling.limits.tokens or 0
         sending = f" and about {ahead:.0f} to send" if ahead else ""
-        told = f"{ceiling.tokens} tokens used{_by(ceiling)}{sending}, the limit is {limit}"
-        higher = round(_enough(limit, ceiling.tokens + ahead))
-        return RunPaused("tokens", f"{told}; `{ceiling.raised} --max-tokens {higher}` raises it")
-    dollars = ceiling.limits.dollars or 0.0
-    sending = f" and about {money(ahead)} to ask again" if ahead else ""
-    told = f"{money(ceiling.cost.dollars) or '$0'} spent{_by(ceiling)}{sending}, the budget is {exact(dollars)}"
-    enough = exact(_enough(dollars, ceiling.cost.dollars + ahead))[1:]
-    return RunPaused("dollars", f"{told}; `{ceiling.raised} --budget {enough}` raises it")
+        about = "about " if ceiling.spent.estimated else ""
+        told = f"{about}{used} tokens used{_by(ceiling)}{sending}, the limit is {limit}"
+        return RunPaused("tokens", f"{told}; `{ceiling.raised} --max-tokens {round(enough)}` raises it")
+    done = f"{used} step{'s' * (used != 1)} done" if what == "steps" else f"{used:.0f} seconds worked"
+    told = f"{done}{_by(ceiling)}, the limit is {limit:g}"
+    if not _by(ceiling):  # a resumption gets as much again
+        return RunPaused(what, told)
+    flag = f"--max-steps {round(enough)}" if what == "steps" else f"--timeout {enough:g}"
+    return RunPaused(what, f"{told}; `{ceiling.raised} {flag}` raises it")
 
 
 def _enough(limit: float, wanted: float) -> float:

@@ -15,7 +15,7 @@ from typing import Literal, cast
 from statebook.errors import StoreError
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.events import LimitsSet
-from statebook.protocol.models import Cost
+from statebook.protocol.models import Spent
 from statebook.run.limits import Ceiling
 from statebook.store.journal import Place
 from statebook.store.store import Store
@@ -33,8 +33,7 @@ class Reading:
     """
 
     notebook: str
-    tokens: int = 0
-    cost: Cost = Cost()
+    spent: Spent = Spent()
     limits: Limits = Limits()
     since: str = ""
 
@@ -50,6 +49,7 @@ class Spending:
         self._notebook = str(notebook)
         self.held = held
         self._seq = 0
+        self._worked: tuple[int, Spent] = (0, Spent())
         self._set: dict[Scope, tuple[str, Limits]] = {}
         self._known: dict[Path, tuple[tuple[int, ...], Reading]] = {}
         self.unread: tuple[str, ...] = ()
@@ -76,10 +76,17 @@ class Spending:
         return [self._ceiling(scope, self.limits(scope)) for scope in _SCOPES]
 
     def _ceiling(self, scope: Scope, limits: Limits) -> Ceiling:
-        tokens, cost = self._store.spent()
+        spent = self._store.spent() + self._own_work()
         for other in self._others() if scope == "notebook" else ():
-            tokens, cost = tokens + other.tokens, cost + other.cost
-        return Ceiling(f"this {scope}", limits, tokens, cost, f"%agent limits {scope}")
+            spent = spent + other.spent
+        return Ceiling(f"this {scope}", limits, spent, f"%agent limits {scope}")
+
+    def _own_work(self) -> Spent:
+        """Steps and seconds of this session so far; only what is new is read."""
+        last = self._store.journal.last_seq
+        if last > self._worked[0]:
+            self._worked = (last, self._worked[1] + self._store.worked(after=self._worked[0]))
+        return self._worked[1]
 
     def _own(self, scope: Scope) -> tuple[str, Limits]:
         last = self._store.journal.last_seq
@@ -138,7 +145,7 @@ def _reading(store: Store) -> Reading:
         event = cast("LimitsSet", entry.event)
         if event.scope == "notebook":
             since, limits = entry.time.isoformat(), event.limits
-    return Reading(store.get_meta("notebook"), *store.spent(), limits, since)
+    return Reading(store.get_meta("notebook"), store.spent() + store.worked(), limits, since)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from statebook.errors import StoreError, StoreReadOnly, UsageError
 from statebook.protocol.journal.codec import encodable
 from statebook.protocol.journal.events import Entry, Event
 from statebook.protocol.journal.runs import Run
-from statebook.protocol.models import Cost
+from statebook.protocol.models import Cost, Spent
 from statebook.protocol.tools import ArtifactData
 
 from .artifacts import Artifacts
@@ -196,17 +196,28 @@ class Store:
         )
         return [model for (model,) in rows if model]
 
-    def spent(self) -> tuple[int, Cost]:
-        """Tokens that count against limits, and dollars, of all model calls on all branches.
+    def spent(self) -> Spent:
+        """Tokens that count against limits, and dollars, of all model calls on all branches; no steps and no time.
 
         Asked with our own query, not with the file's view of that name, which another version may have left.
         """
-        tokens, dollars, unknown = self.database.row(
-            "SELECT coalesce(sum(CASE WHEN input_tokens + output_tokens > 0 THEN input_tokens + output_tokens"
-            " WHEN dollars IS NULL THEN estimated_tokens ELSE 0 END), 0)::BIGINT, coalesce(sum(dollars), 0)::DOUBLE,"
-            f" count(*) FILTER (WHERE dollars IS NULL) FROM ({VIEWS['spend']})"
+        counted, estimated, dollars, unknown = self.database.row(
+            "SELECT coalesce(sum(input_tokens + output_tokens), 0)::BIGINT,"
+            " coalesce(sum(estimated_tokens) FILTER (input_tokens + output_tokens = 0 AND dollars IS NULL), 0)::BIGINT,"
+            f" coalesce(sum(dollars), 0)::DOUBLE, count(*) FILTER (dollars IS NULL) FROM ({VIEWS['spend']})"
         )
-        return int(tokens), Cost(float(dollars), int(unknown))
+        cost = Cost(float(dollars), int(unknown))
+        return Spent(int(counted) + int(estimated), int(estimated), cost=cost)
+
+    def worked(self, after: int = 0) -> Spent:
+        """The steps that were finished after an entry, and the seconds they took, on all branches."""
+        steps, seconds = self.database.row(
+            "SELECT count(*) FILTER (kind IN ('model_answered', 'tool_finished')),"
+            " coalesce(sum((body->>'$.seconds')::DOUBLE), 0)::DOUBLE FROM journal WHERE seq > ?"
+            " AND kind IN ('model_answered', 'model_failed', 'model_interrupted', 'tool_finished')",
+            [after],
+        )
+        return Spent(steps=int(steps), seconds=float(seconds))
 
     def sql(self, query: str) -> pd.DataFrame:
         """The rows of a reading query over the views. UsageError for anything that would write, or does not run."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace as Flags
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from statebook.errors import UsageError
 from statebook.ids import run_name
-from statebook.magic.grammar import parse_run
+from statebook.magic.grammar import limits_of, parse_run
 from statebook.magic.host import Host
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.runs import ModelRecord
 from statebook.protocol.models import Cost, exact
-from statebook.run.limits import Ceiling
+from statebook.run.limits import Ceiling, What, merged
 from statebook.session.session import Session
 from statebook.ui.lines import amount, duration
 from statebook.ui.sheets.chart import Amount, Chart
@@ -53,7 +54,7 @@ class SpendingCommands:
     def do_limits(self, flags: Flags) -> Sheet:
         """What may be spent in all, and what was; or new limits from now on."""
         session = self._host.session()
-        wanted = Limits(tokens=flags.max_tokens, dollars=flags.budget)
+        wanted = limits_of(flags)
         if not flags.scope:
             if wanted != Limits() or flags.none:
                 raise UsageError("Whose limits?", "Write `%agent limits session --budget 5`, or notebook.")
@@ -61,12 +62,11 @@ class SpendingCommands:
         session.check_free()  # what the agent runs must not lift its own ceiling
         if (wanted == Limits()) != flags.none:
             raise UsageError(
-                f"What may this {flags.scope} spend?", "Write --budget 5, --max-tokens 2000000, both, or --none."
+                f"What may this {flags.scope} spend?",
+                "Write --budget 5, --max-tokens 2000000, --max-steps 500, --timeout 2h, several of them, or --none.",
             )
-        if not flags.none:
-            had = session.spending.limits(flags.scope)
-            wanted = Limits(tokens=wanted.tokens or had.tokens, dollars=wanted.dollars or had.dollars)
-        session.spending.set(flags.scope, wanted)
+        had = Limits() if flags.none else session.spending.limits(flags.scope)
+        session.spending.set(flags.scope, merged(had, wanted))
         return _sheet(session)
 
 
@@ -151,7 +151,7 @@ def _sheet(session: Session) -> Sheet:
     each = Limits(defaults.max_steps, defaults.max_tokens, defaults.timeout, defaults.budget)
     rows = [("each run", _limits(each) or "no limit")]
     rows += [(ceiling.scope, _spending(ceiling)) for ceiling in session.spending.scopes()]
-    hint = "`%agent limits session --budget 5 --max-tokens 2000000` sets one, `--none` takes it away."
+    hint = "`%agent limits session --budget 5 --max-tokens 2000000` sets some, `--none` takes them away."
     if session.spending.unread:
         names = ", ".join(session.spending.unread)
         hint = f"Not counted, as another kernel may hold them and they can't be read now: {names}. {hint}"
@@ -159,7 +159,7 @@ def _sheet(session: Session) -> Sheet:
 
 
 def _limits(limits: Limits) -> str:
-    parts = [f"{limits.steps} steps"] if limits.steps else []
+    parts = [_number(limits.steps, "step")] if limits.steps else []
     parts += [f"{limits.tokens:,} tokens"] if limits.tokens else []
     parts += [duration(limits.seconds)] if limits.seconds else []
     parts += [exact(limits.dollars)] if limits.dollars else []
@@ -168,21 +168,34 @@ def _limits(limits: Limits) -> str:
 
 def _spending(ceiling: Ceiling) -> str:
     """``limit $5.00 · spent $1.20, 45,000 tokens · left $3.80``."""
-    spent = f"spent {_cost(ceiling.cost)}, {ceiling.tokens:,} tokens"
-    if ceiling.cost.unknown and ceiling.cost.dollars:
-        spent += f" ({_unpriced(ceiling.cost.unknown)})"
-    if ceiling.limits == Limits():
-        return f"no limit · {spent}"
-    left = []
-    if ceiling.limits.dollars is not None:
-        left.append(_cost(Cost(max(0.0, ceiling.left("dollars")))))
-    if ceiling.limits.tokens is not None:
-        left.append(f"{max(0, int(ceiling.left('tokens'))):,} tokens")
-    return f"limit {_limits(ceiling.limits)} · {spent} · left {', '.join(left)}"
+    limits, spent = ceiling.limits, ceiling.spent
+    notes = [_unpriced(spent.cost.unknown)] if spent.cost.unknown and spent.cost.dollars else []
+    notes += [f"{spent.estimated:,} tokens of calls that broke off are estimated"] if spent.estimated else []
+    used = [_cost(spent.cost), f"{spent.told} tokens"]
+    used += [_number(spent.steps, "step")] if limits.steps is not None else []
+    used += [duration(spent.seconds)] if limits.seconds is not None else []
+    told = f"spent {', '.join(used)}" + (f" ({', '.join(notes)})" if notes else "")
+    if limits == Limits():
+        return f"no limit · {told}"
+    return f"limit {_limits(limits)} · {told} · left {', '.join(_left(ceiling))}"
+
+
+def _left(ceiling: Ceiling) -> list[str]:
+    shown: dict[What, Callable[[float], str]] = {
+        "dollars": lambda left: _cost(Cost(left)),
+        "tokens": lambda left: f"{int(left):,} tokens",
+        "steps": lambda left: _number(int(left), "step"),
+        "seconds": duration,
+    }
+    return [show(max(0.0, ceiling.left(what))) for what, show in shown.items() if ceiling.limit(what) is not None]
 
 
 def _unpriced(calls: int) -> str:
-    return f"{calls} call{'s' * (calls != 1)} of unknown price"
+    return f"{_number(calls, 'call')} of unknown price"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _cost(cost: Cost) -> str:

@@ -11,7 +11,7 @@ from statebook.errors import UnknownName, UsageError
 
 from .decisions import DECISIONS, add_decisions, parse_decision
 from .drilling import add_drill
-from .parser import Parser, add_limits, dollars, positive, split
+from .parser import Parser, add_limits, positive, split
 
 WORK = ("resume", *DECISIONS, "compact", "drill")
 """Subcommands that are work: a cell waits for them, and they can be stopped."""
@@ -74,8 +74,7 @@ def _add_money(commands: Any) -> None:
     cost.add_argument("--plot", action="store_true", help="a chart of what was spent over time")
     limits = commands.add_parser("limits", help="what may be spent: by a run, by this session, by this notebook")
     limits.add_argument("scope", nargs="?", default="", choices=["", "session", "notebook"], help="whose limit to set")
-    limits.add_argument("--budget", type=dollars, metavar="USD", help="pause before more than USD dollars are spent")
-    limits.add_argument("--max-tokens", type=positive, metavar="N", help="pause before more than N tokens are used")
+    add_limits(limits)
     limits.add_argument("--none", action="store_true", help="take the limits of that scope away")
     _add_settings(commands)
 

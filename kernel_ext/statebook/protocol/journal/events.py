@@ -149,7 +149,10 @@ class ModelAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ModelFailed:
-    """A model call failed; ``partial`` is the text that had arrived, ``usage`` what was counted and paid for it."""
+    """A model call failed; ``partial`` is the text that had arrived, ``usage`` what was counted and paid for it.
+
+    ``seconds`` is wall time from request to failure, as in `ModelAnswered`.
+    """
 
     kind: ClassVar[str] = "model_failed"
     error: str
@@ -158,13 +161,15 @@ class ModelFailed:
     fault: Fault = "unknown"
     usage: Usage = Usage()
     dollars: float | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInterrupted:
     """A model call was stopped by the person, by the death of its kernel, or at a limit.
 
-    ``partial`` is kept, marked as such; ``usage`` and ``dollars`` are what was counted for it.
+    ``partial`` is kept, marked as such; ``usage`` and ``dollars`` are what was counted for it; ``seconds`` is wall
+    time from request to stop, 0 where nobody was left to tell it.
     """
 
     kind: ClassVar[str] = "model_interrupted"
@@ -172,6 +177,7 @@ class ModelInterrupted:
     why: Literal["interrupt", "kernel_died", "timeout", "limit"]
     usage: Usage = Usage()
     dollars: float | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

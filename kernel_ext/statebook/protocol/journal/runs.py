@@ -50,6 +50,8 @@ class CallRecord:
     word: str = ""
     settled: Choice | None = None
     intended: bool = False
+    key: str = ""
+    """The idempotency key of its intent."""
     result: ToolResult | None = None
     seconds: float = 0.0
     passages: tuple[Passage, ...] = ()
@@ -212,13 +214,13 @@ class Run:
     def _model_ended(self, step: int, event: ModelAnswered | ModelFailed | ModelInterrupted) -> None:
         model = self.models[-1]
         self.draft = ""
-        model.usage, model.dollars = event.usage, event.dollars
+        model.usage, model.dollars, model.seconds = event.usage, event.dollars, event.seconds
+        self.worked += event.seconds
         if isinstance(event, ModelAnswered):
-            model.message, model.seconds, model.stop = event.message, event.seconds, event.stop
+            model.message, model.stop = event.message, event.stop
             model.repeats, model.response_id = event.repeats, event.response_id
             model.calls = [CallRecord(step + n, call) for n, call in enumerate(event.message.calls, start=1)]
             self.last_step = max(self.last_step, step + len(model.calls))
-            self.worked += event.seconds
         else:
             model.partial = event.partial
             model.error = event.error if isinstance(event, ModelFailed) else event.why
@@ -239,6 +241,7 @@ class Run:
                 call.settled = event.choice
         elif isinstance(event, ToolIntended):
             call.intended, call.effect, call.settled = True, event.effect, None
+            call.key = event.idempotency_key
             call.questions = tuple(kind for kind in call.questions if kind != "in_doubt")
         else:
             call.result, call.seconds, call.passages = event.result, event.seconds, event.passages

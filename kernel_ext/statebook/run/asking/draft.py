@@ -34,6 +34,12 @@ class Draft:
         self._newest = Metered(Usage())
         self._discarded: list[Metered] = []
         self._closed = False
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the model was asked."""
+        return round(time.monotonic() - self._began, 4)
 
     @property
     def text(self) -> str:
@@ -62,7 +68,7 @@ class Draft:
     def interrupted(self, why: Literal["interrupt", "timeout"]) -> ModelInterrupted:
         """The event of a stop; what a model that was left behind still says is not taken."""
         self._closed = True
-        return ModelInterrupted(self.text, why, *self.counted(self._env))
+        return ModelInterrupted(self.text, why, *self.counted(self._env), self.seconds)
 
     def add(self, text: str) -> None:
         """Take more text; the first of it is drawn at once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import cast
@@ -25,7 +24,7 @@ from statebook.protocol.models import Completion, Fault, Metered, TextDelta
 from statebook.protocol.tools import ArtifactData
 from statebook.redaction import clipped, quotable
 from statebook.run.environment import Environment, Paused
-from statebook.run.limits import UNSEEN, Room, reached, room, seconds_left, used_up, warnings
+from statebook.run.limits import UNSEEN, Clock, Room, reached, room, used_up, warnings
 from statebook.run.stopping import Stoppable
 
 from .draft import Draft
@@ -46,7 +45,7 @@ async def ask_model(run: Run, env: Environment) -> None:
         try:
             await _ask_once(run, env)
         except ModelError as error:
-            wait = wait_after(error, pause, seconds_left(run))
+            wait = wait_after(error, pause, Clock.of(run, ()).left(run))
             if wait is None:
                 raise
             tell(run, env, error, wait)
@@ -61,7 +60,8 @@ async def _ask_once(run: Run, env: Environment) -> None:
     if _repeated(run, env, window, asked):
         return
     anchor = anchor_of(window.request, [run, *map(env.load, env.earlier[-1:])], env.model.name)
-    space = _room(run, env, window, answers=2 if anchor else 1)  # a server that forgot is asked again, with all of it
+    # a server that forgot is asked again, with all of it
+    space, clock = _room(run, env, window, answers=2 if anchor else 1)
     step = run.last_step + 1
     key = f"{env.store.session_id}:{run.number}.{first_try(run, window.digest, step)}"
     _record_request(run, env, window, asked)
@@ -73,9 +73,8 @@ async def _ask_once(run: Run, env: Environment) -> None:
         anchor=anchor,
     )
     stream = Draft(run, env, step)
-    began = time.monotonic()
     try:
-        async with asyncio.timeout(seconds_left(run)) as limit, stream.pulse():
+        async with asyncio.timeout(clock.left(run)) as limit, stream.pulse():
             done = await Stoppable(_receive(env.model.stream(request), stream, space)).result()
     except TimeoutError as error:
         if not limit.expired():  # the provider's own
@@ -83,7 +82,7 @@ async def _ask_once(run: Run, env: Environment) -> None:
             _record_failure(run, env, step, stream, failure)
             raise failure from error
         env.commit(run, [(step, stream.interrupted("timeout"))])
-        raise Paused("seconds", f"the time limit of {run.limits.seconds or 0:g} seconds was reached") from None
+        raise Paused(clock.over.reason, clock.over.detail) from None
     except asyncio.CancelledError:
         env.commit(run, [(step, stream.interrupted("interrupt"))])
         raise
@@ -93,31 +92,30 @@ async def _ask_once(run: Run, env: Environment) -> None:
         failure = _as_model_error(error)
         _record_failure(run, env, step, stream, failure)
         raise failure from error
-    seconds = round(time.monotonic() - began, 4)
     usage, dollars = stream.counted(env, Metered(done.usage, done.dollars))
     if space.cut(done):
-        env.commit(run, [(step, ModelInterrupted(done.message.text, "limit", usage, dollars))])
+        env.commit(run, [(step, ModelInterrupted(done.message.text, "limit", usage, dollars, stream.seconds))])
         pause = used_up(run, env.ceilings(), space)
         raise Paused(pause.reason, pause.detail)
-    answered = ModelAnswered(done.message, usage, done.stop, seconds, done.response_id, dollars)
+    answered = ModelAnswered(done.message, usage, done.stop, stream.seconds, done.response_id, dollars)
     # taken as a later kernel will read it, so that what goes back to the provider is the same bytes from both
     env.commit(run, [(step, decode_event(answered.kind, encode_event(answered)))])
 
 
-def _room(run: Run, env: Environment, window: Window, *, answers: int) -> Room:
-    """What the answer may take. Raises Paused when that is too little to ask."""
+def _room(run: Run, env: Environment, window: Window, *, answers: int) -> tuple[Room, Clock]:
+    """What the answer may take, and how long. Raises Paused when that is too little to ask."""
     ceilings = env.ceilings()
     found = reached(run, ceilings) or room(run, ceilings, env.price, window.tokens, answers=answers)
     if isinstance(found, RunPaused):
         raise Paused(found.reason, found.detail)
     told = warnings(run, ceilings, env.price, env.model.name)
     run.notes = [*(note for note in run.notes if not note.startswith(UNSEEN)), *told]
-    return found
+    return found, Clock.of(run, ceilings)
 
 
 def _record_failure(run: Run, env: Environment, step: int, stream: Draft, failure: ModelError) -> None:
     fault = cast("Fault", failure.fault)
-    failed = ModelFailed(str(failure), failure.retryable, stream.text, fault, *stream.counted(env))
+    failed = ModelFailed(str(failure), failure.retryable, stream.text, fault, *stream.counted(env), stream.seconds)
     env.commit(run, [(step, failed)])
 
 
