@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -182,8 +183,10 @@ async def _made(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> 
 
 
 def _stopped(job: Stoppable[ToolOutcome], text: str) -> ToolOutcome:
-    """The outcome of a call that was stopped: its own, where it came to one in the time it was given."""
-    return job.value or ToolOutcome(f"{text}\n[{_LEFT}]" if job.left else text, "interrupted")
+    """The outcome of a call that was stopped; with what it gave, where it came to that in the time it had."""
+    if job.value is not None:  # the stop may be why it came to that: its process was stopped too
+        return replace(job.value, text=f"{job.value.text}\n{text}", status="interrupted")
+    return ToolOutcome(f"{text}\n[{_LEFT}]" if job.left else text, "interrupted")
 
 
 def _progress(run: Run, env: Environment, call: CallRecord) -> Callable[[str], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 from statebook.state.interrupt import STOPS
@@ -51,10 +51,8 @@ class Stoppable(Generic[T]):
     async def _end(self, task: asyncio.Task[T]) -> None:
         for grace in (GRACE, _LAST):
             task.cancel()
-            try:
+            with suppress(asyncio.CancelledError):  # stopped again: no more patience
                 await asyncio.wait([task], timeout=grace)
-            except asyncio.CancelledError:  # stopped again: no more patience
-                pass
             if task.done():
                 break
             self.left = True

@@ -62,6 +62,7 @@ class OpenAIModel:
         self._learned = Learned(service.dialect, state, {} if marks is None else marks, where.name)
         self._timeout = timeout
         self._client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
+        self._priced: asyncio.Future[None] | None = None
 
     @cached_property
     def context_tokens(self) -> int:
@@ -97,6 +98,8 @@ class OpenAIModel:
     def price(self, usage: Usage) -> float | None:
         """See `Model.price`."""
         price = self._service.price
+        if self._priced is not None and not self._priced.done():
+            return None  # stopped before the table was read: to wait for it would hold the stop up
         return price(self._service.provider, self._model, usage, self._where.base_url) if price else None
 
     async def _make(self, trial: Trial, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
@@ -108,8 +111,8 @@ class OpenAIModel:
         key = f"{request.idempotency_key}:{fingerprint}" if request.idempotency_key else ""
         held: list[ModelEvent] | None = [] if attempt.anchored and not self._learned.proved else None
         grown = api.accumulator()
-        # a third of a second, once: beside the request, as an answer that is stopped is priced too
-        priced = asyncio.get_running_loop().run_in_executor(None, prices.load) if self._service.price else None
+        if self._service.price:  # a third of a second, once: beside the request, off the loop
+            self._priced = asyncio.get_running_loop().run_in_executor(None, prices.load)
         async with aclosing(self._deltas(api, trial.body, key, grown)) as deltas:
             async for delta in deltas:
                 if held is not None and not isinstance(delta, Metered):
@@ -118,8 +121,8 @@ class OpenAIModel:
                 trial.note(delta)
                 yield delta
         done = grown.completion()
-        if priced is not None:
-            await priced
+        if self._priced is not None:
+            await self._priced
         trial.note(Metered(done.usage, done.dollars))
         if put.anchor is not None and not went_on(done.usage, put.anchor):
             self._learned.forgets()
