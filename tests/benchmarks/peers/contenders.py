@@ -68,7 +68,7 @@ CONTENDERS = (
         "openai_agents",
         ("openai-agents",),
         "`SQLiteSession` on a file. Its documentation leaves recovery to integrations (below) and has no call that"
-        " resumes a dead run: the agent is run again on the session, with the words to go on. Key: the tool call's id.",
+        " resumes a dead run: the agent is run again on the session, with nothing new to say. Key: the tool call's id.",
     ),
     Contender(
         "openai-agents-approvals",

@@ -242,7 +242,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         name, _, road = self.path.strip("/").partition("/")
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        length = int(self.headers["Content-Length"])
+        read = self.rfile.read(length)
+        if len(read) < length:  # its sender was killed
+            self.close_connection = True
+            return
+        body = json.loads(read)
         watcher = self.server.watchers[name]
         try:
             if road == "outside":

@@ -78,8 +78,9 @@ a question.
 A call that was begun when its process died may have acted or not. To repeat it (at least once) and never to repeat it
 (at most once) are both guesses; which is right no journal can know. Systems that repeat it rely on the tool to bear
 that, and most say so in their documentation: their duplicates here are what they promise, and a service that honours
-the key makes them harmless. statebook asks where a tool is not known to bear it. These are {count} deaths at chosen
-places, with one process and SQLite or DuckDB on one disk; they say nothing of speed, of clusters, or of power cuts
+the key makes them harmless. statebook asks where a tool is not known to bear it; that costs a question also where the
+letter turns out not to have been sent ("before the act"). These are {count} deaths at chosen places, {each} for each
+system, with one process and SQLite or DuckDB on one disk; they say nothing of speed, of clusters, or of power cuts
 ([docs/reliability.md](reliability.md) has those for statebook).
 """
 
@@ -150,6 +151,7 @@ def write_page(contenders: Sequence[Contender], outcomes: Sequence[Outcome], ski
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "count": len(outcomes),
+        "each": len(outcomes) // len(contenders),
         "longest": max((outcome.delay for outcome in outcomes), default=0) * 1000,
     }
     page = _TEMPLATE.format(

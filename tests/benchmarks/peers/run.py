@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from itertools import zip_longest
+from functools import partial
 from pathlib import Path
 
 from contenders import CONTENDERS, HERE, Contender
@@ -25,7 +25,9 @@ from model_server import ModelServer
 from peers_page import PICTURE, Outcome, headings, row, write_page
 from supervising import PLACES, Peer, Place
 
-AT_ONCE = 2
+AT_ONCE = 4
+"""Workflows at a time: they wait for disks, polls and the supervisor more than they compute."""
+
 QUICK = ("before", "in-beside", "sent", "answering")
 DELAYS = ((0.0, 0.005, 0.02, 0.08), (0.002, 0.01, 0.04, 0.12), (0.001, 0.003, 0.03, 0.06))
 """Seconds after the return, four for each round: a result is recorded somewhere in between."""
@@ -44,10 +46,10 @@ def main() -> None:
     flags = parser.parse_args()
     wanted = [each for each in CONTENDERS if not flags.only or each.key in flags.only]
     pythons, skipped = _install(wanted, flags.environments)
-    rounds = [_places(number) for number in range(flags.rounds)]
+    turns = [place for number in range(flags.rounds) for place in _places(number)]
     if flags.quick:
-        rounds = [[place for place in PLACES if place.key in QUICK]]
-    outcomes = _measure(pythons, rounds, flags.seconds)
+        turns = [place for place in PLACES if place.key in QUICK]
+    outcomes = _measure(pythons, turns, flags.seconds)
     _print([row(each, outcomes) for each in pythons])
     for contender, why in skipped.items():
         print(f"{contender.name}: left out, as it can't be installed here ({why})")
@@ -77,26 +79,25 @@ def _install(wanted: Sequence[Contender], folder: Path) -> tuple[dict[Contender,
     return pythons, skipped
 
 
-def _measure(pythons: dict[Contender, Path], rounds: Sequence[Sequence[Place]], seconds: float) -> list[Outcome]:
+def _measure(pythons: dict[Contender, Path], turns: Sequence[Place], seconds: float) -> list[Outcome]:
+    """Kill everybody once at each place of ``turns``, as far as there is time: all at the same places, as often."""
     server = ModelServer()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    end = time.monotonic() + seconds
+    began = time.monotonic()
+    longest = 0.0
     outcomes: list[Outcome] = []
-    with tempfile.TemporaryDirectory(prefix="statebook-peers-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="statebook-peers-") as folder:
         peers = {contender: Peer(server, python, contender.script) for contender, python in pythons.items()}
         try:
-            for number, places in enumerate(rounds):
-                began = time.monotonic()
-                with ThreadPoolExecutor(AT_ONCE) as pool:  # a peer's own deaths come one after another
-                    work = [
-                        pool.submit(_round, peer, contender, folder / f"{number}-{contender.key}", places, end)
-                        for contender, peer in peers.items()
-                    ]
-                    for done in zip_longest(*(each.result() for each in work)):
-                        outcomes += [outcome for outcome in done if outcome]
-                if 2 * time.monotonic() - began > end:  # another round would not be over in time for all
+            for number, place in enumerate(turns):
+                now = time.monotonic()
+                if now - began + longest > seconds:
+                    _say(f"The time is up: {len(turns) - number} of {len(turns)} turns were left out, for everybody.")
                     break
+                turn = partial(_turn, Path(folder) / str(number), place)
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    outcomes += pool.map(turn, peers, peers.values())
+                longest = max(longest, time.monotonic() - now)
         finally:
             for peer in peers.values():
                 peer.close()
@@ -104,18 +105,11 @@ def _measure(pythons: dict[Contender, Path], rounds: Sequence[Sequence[Place]], 
     return outcomes
 
 
-def _round(peer: Peer, contender: Contender, folder: Path, places: Sequence[Place], end: float) -> list[Outcome]:
-    """One peer, once through all places; what there is time for."""
-    outcomes = []
-    for number, place in enumerate(places):
-        if time.monotonic() > end:
-            break
-        workflow = peer.run(f"{folder.name}-{number}", folder / str(number), place)
-        verdict = judge(workflow)
-        seen = (verdict, workflow.ledger(), workflow.questions())
-        outcomes.append(Outcome(contender.key, place.key, place.delay, *seen))
-        _say(f"{contender.name}: {place.name}: {verdict.kind}")
-    return outcomes
+def _turn(folder: Path, place: Place, contender: Contender, peer: Peer) -> Outcome:
+    workflow = peer.run(f"{folder.name}-{contender.key}", folder / contender.key, place)
+    verdict = judge(workflow)
+    _say(f"{contender.name}: {place.name}: {verdict.kind}")
+    return Outcome(contender.key, place.key, place.delay, verdict, workflow.ledger(), workflow.questions())
 
 
 def _places(number: int) -> list[Place]:

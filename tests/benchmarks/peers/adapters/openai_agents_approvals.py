@@ -13,7 +13,7 @@ from agents import Agent, Runner, RunState, SQLiteSession, function_tool, set_tr
 from agents.tool_context import ToolContext
 from world import LOOK, PROMPT, SEND, World, main
 
-GO_ON = "Go on where you were."
+NOTHING_NEW: list[Any] = []
 
 
 def agent_of(world: World) -> Agent[None]:
@@ -62,7 +62,7 @@ def resume(world: World) -> str:
     if (world.folder / "state.json").exists():
         return asyncio.run(drive(world, None))
     kept = asyncio.run(SQLiteSession("one", world.folder / "session.db").get_items())
-    return asyncio.run(drive(world, GO_ON if kept else PROMPT))
+    return asyncio.run(drive(world, NOTHING_NEW if kept else PROMPT))
 
 
 if __name__ == "__main__":

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from agents import Agent, Runner, SQLiteSession, function_tool, set_tracing_disabled
 from agents.tool_context import ToolContext
 from world import LOOK, PROMPT, SEND, World, main
 
-GO_ON = "Go on where you were."
-"""A session takes the next turn's words; the documentation has no other way to go on after a process died."""
+NOTHING_NEW: list[Any] = []
+"""A session takes the next turn's words, and none are needed; words to go on come to the same."""
 
 
-def run(world: World, words: str) -> str:
+def run(world: World, words: str | list[Any]) -> str:
     @function_tool(description_override=LOOK)
     async def look(ctx: ToolContext[None], word: str) -> str:
         return await world.look_async(word, ctx.tool_call_id)
@@ -39,7 +40,7 @@ def start(world: World) -> str:
 
 def resume(world: World) -> str:
     kept = asyncio.run(SQLiteSession("one", world.folder / "session.db").get_items())
-    return run(world, GO_ON if kept else PROMPT)
+    return run(world, NOTHING_NEW if kept else PROMPT)
 
 
 if __name__ == "__main__":
