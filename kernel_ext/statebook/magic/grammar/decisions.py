@@ -29,11 +29,12 @@ def add_decisions(commands: Any) -> None:
     settle = commands.add_parser("settle", help="say what came of a call in doubt, and go on")
     _add_call(settle)
     settle.add_argument(
-        "choice", choices=CHOICES, help="make it again, it happened (add what came of it), or go on without knowing"
+        "choice", choices=CHOICES, help="make it again; it happened; or go on without knowing"
     )
     settle.set_defaults(all=False)
-    for parser, words in ((approve, "words"), (reject, "words"), (settle, "what came of it")):
-        parser.add_argument("words", nargs="*", help=f"{words} for the model")
+    came = "with happened: what came of it, which the model gets as the call's result"
+    for parser, words in ((approve, "words to the model"), (reject, "words to the model"), (settle, came)):
+        parser.add_argument("words", nargs="*", help=words)
 
 
 def parse_decision(parser: Parser, command: str, tail: str) -> argparse.Namespace:
