@@ -17,6 +17,8 @@ from traitlets.config import Config
 os.environ["STATEBOOK_LOCAL_SERVERS"] = "none"  # also for the kernels that tests start
 
 TEXT = "Good day."
+TOLD = "told at the end"
+"""The property (pytest's ``record_property``) whose text stands below all tests, from whichever worker it comes."""
 
 
 @dataclass
@@ -144,3 +146,11 @@ def ipython() -> Iterator[InteractiveShell]:
     yield InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     InteractiveShell.clear_instance()
     sys.modules["__main__"] = main
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    lines = [text for report in reports for name, text in report.user_properties if name == TOLD]
+    if lines:
+        terminalreporter.section("counted")
+        terminalreporter.write_line("\n".join(lines))

@@ -103,7 +103,7 @@ class Killer:
     def _happened(self):
         what, left = self._instant.what, self._instant.nth
         size, before = self._outside.size(), 0 if what in ("clock", "commit") else self._outside.count(what)
-        while what != "clock" and not self._called_off.wait(0.001):
+        while what != "clock" and not self._called_off.wait(0.002):
             if what == "commit":
                 newer = self._outside.size()
                 left, size = left - (newer != size), newer

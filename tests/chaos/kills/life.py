@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .cells import SETUP, prompt
-from .instants import Killer, Outside, any_instant
+from .instants import Instant, Killer, Outside, any_instant
 from .kernels import Kernel, Zygote
 from .script import WISH, WORD, stage_of
 from .server import ModelServer
@@ -66,6 +66,7 @@ class Life:
         self.folder.mkdir()
         book = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (self.folder / "book.ipynb").write_text(json.dumps(book))
+        (self.folder / "ledger").touch()
         self.kernel = self._start()
         self._spare = self._pool.submit(self._start)
         try:
@@ -146,13 +147,18 @@ class Life:
         return f"%agent settle {call} {'happened' if self._happened(word) else 'retry'}"
 
     def _run(self, code, task):
-        instant = None
-        if self._left > 0:
-            instant = self.instants.pop(0) if self.instants else any_instant(self.dice)
+        instant = self._instant() if self._left > 0 else None
         person = self._person if self.dice.random() < 0.75 else None
         with Killer(self.kernel, instant, self.outside) as killer:
             shown = self.kernel.cell(code, cell_id=task, person=person)
         return shown, killer.saw
+
+    def _instant(self):
+        if self.instants:
+            return self.instants.pop(0)
+        if self.scenario.kind == "waiting":  # longer than a kernel waits before it says that the session is locked
+            return Instant("clock", 0, self.dice.uniform(0.3, 2.0))
+        return any_instant(self.dice)
 
     def _died(self, shown, saw):
         """Lay aside what is on disk, before the next kernel touches it."""

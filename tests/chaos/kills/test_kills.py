@@ -25,6 +25,8 @@ KILLS = int(os.environ.get("STATEBOOK_KILLS", "40"))
 SEED = int(os.environ.get("STATEBOOK_KILLS_SEED") or random.randrange(10**6))
 EACH, WORKERS = 5, 3
 """Kills per scenario, and scenarios at a time."""
+ENOUGH = 20
+"""Kills among which everything that is counted is found."""
 PLACES = ("mid-stream", "in a tool", "between", "at a commit")
 COLUMNS = ("kills", *PLACES, "in doubt", "questions", "lost", "duplicates")
 
@@ -75,9 +77,10 @@ def live(scenario, folder, server, zygote):
 @pytest.mark.parametrize("server", ["responses", "chat"], indirect=True)
 def test_no_kill_breaks_a_promise(folder, server, zygote, record_property):
     began, share = time.monotonic(), max(EACH, KILLS // 2)
+    many = max(3, share // EACH)
     scenarios = [
-        Scenario(number, SEED, min(EACH, share - EACH * number), KINDS[number % len(KINDS)])
-        for number in range(-(-share // EACH))
+        Scenario(number, SEED, share * (number + 1) // many - share * number // many, KINDS[number % len(KINDS)])
+        for number in range(many)
     ]
     broken, total = [], Counter()
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -91,9 +94,10 @@ def test_no_kill_breaks_a_promise(folder, server, zygote, record_property):
     assert broken == []
     assert server.wrong == []
     assert total["kills"] == share
-    assert total["locked"] > 0
-    assert total["drawn as done"] > 0  # else nobody would notice that it is drawn otherwise
-    assert all(total[place] for place in PLACES) or share < 20
+    if share >= ENOUGH:  # else none of a kind need be among them
+        assert total["drawn as done"] > 0
+        assert total["locked"] > 0
+        assert all(total[place] for place in PLACES)
 
 
 @pytest.mark.parametrize("server", ["responses"], indirect=True)
