@@ -71,7 +71,7 @@ def describe_error(error: BaseException, name_file: Callable[[str], str] = str) 
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None:
         lines.append(f"Caused by {_describe(cause)[-1]}")
-    return shorten("\n".join(_ANSI.sub("", line)[: MAX_TRACEBACK // 2] for line in lines), MAX_TRACEBACK)
+    return shorten("\n".join(shorten(_ANSI.sub("", line), MAX_TRACEBACK // 2) for line in lines), MAX_TRACEBACK)
 
 
 def _show_frame(frame: traceback.FrameSummary, name_file: Callable[[str], str]) -> list[str]:

@@ -35,10 +35,12 @@ from statebook.tools.base import Tool, ToolContext
 
 from .environment import Environment, Paused
 from .limits import Clock, affordable, reached
+from .patience import Patience
 from .permission import Permission, heard, permit
 from .stopping import Stoppable, all_ended
 
 _STOPPED = "[Stopped while it ran; it may have been done in part.]"
+_BEFORE = "[Stopped before it began; it was not made.]"
 _TIMED_OUT = "[Stopped at the time limit; it may have been done in part.]"
 _LEFT = "It did not end in time and was left behind: what it may still do is not recorded."
 
@@ -115,8 +117,21 @@ async def _perform(run: Run, env: Environment, ready: list[_Ready], clock: Clock
 
 
 async def _in_turn(run: Run, env: Environment, items: list[_Ready], clock: Clock) -> None:
-    for item in items:
-        await _call(run, env, item, clock)
+    """One call after another; those that a stop or the time limit comes before are told as not made."""
+    for place, item in enumerate(items):
+        if clock.left(run) == 0:
+            _not_made(run, env, items[place:])
+            raise Paused(clock.over.reason, clock.over.detail)
+        try:
+            await _call(run, env, item, clock)
+        except (Paused, asyncio.CancelledError):
+            _not_made(run, env, items[place + 1 :])
+            raise
+
+
+def _not_made(run: Run, env: Environment, items: list[_Ready]) -> None:
+    for call, _, _ in items:
+        finish(run, env, call, ToolOutcome(_BEFORE, "interrupted"))
 
 
 def _record_intents(run: Run, env: Environment, ready: list[_Ready]) -> None:
@@ -136,13 +151,14 @@ def _key(run: Run, env: Environment, call: CallRecord) -> str:
 
 async def _call(run: Run, env: Environment, item: _Ready, clock: Clock) -> None:
     call, tool, arguments = item
+    patience = Patience(partial(_draw, run, env, call))
     context = ToolContext(
         run=run.number,
         step=call.step,
         call_id=call.call.id,
         idempotency_key=_key(run, env, call),
         state=env.store.as_of_head.tool_state(tool.spec.name),
-        progress=_progress(run, env, call),
+        progress=_progress(patience),
     )
     began, moment = time.monotonic(), Moment.now()
     job = Stoppable(_made(tool, arguments, context), lambda: stop_children(moment, reached=not limit.expired()))
@@ -151,7 +167,7 @@ async def _call(run: Run, env: Environment, item: _Ready, clock: Clock) -> None:
         finish(run, env, call, outcome, time.monotonic() - began)
 
     try:
-        async with asyncio.timeout(clock.left(run)) as limit:
+        async with asyncio.timeout(clock.left(run)) as limit, patience.watched():
             outcome = await job.result()
     except TimeoutError as error:
         if not limit.expired():  # the tool's own
@@ -189,15 +205,16 @@ def _stopped(job: Stoppable[ToolOutcome], text: str) -> ToolOutcome:
     return ToolOutcome(f"{text}\n[{_LEFT}]" if job.left else text, "interrupted")
 
 
-def _progress(run: Run, env: Environment, call: CallRecord) -> Callable[[str], None]:
-    """Progress may come from a worker thread: it is drawn on the loop's own, until the call has its result."""
+def _progress(patience: Patience) -> Callable[[str], None]:
+    """Progress may come from a worker thread: it is drawn on the loop's own."""
     loop = asyncio.get_running_loop()
+    return lambda text: _quietly(loop, partial(patience.say, text))
 
-    def draw(text: str) -> None:
-        if call.result is None and env.lease.held:
-            env.sink.progress(run, text)
 
-    return lambda text: _quietly(loop, partial(draw, text))
+def _draw(run: Run, env: Environment, call: CallRecord, text: str) -> None:
+    """Until the call has its result."""
+    if call.result is None and env.lease.held:
+        env.sink.progress(run, text)
 
 
 def _quietly(loop: asyncio.AbstractEventLoop, draw: Callable[[], None]) -> None:

@@ -13,14 +13,19 @@ from contextlib import asynccontextmanager, suppress
 from math import inf
 from typing import Literal
 
+from statebook.errors import ModelError
 from statebook.protocol.journal.events import ModelInterrupted
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Metered, Usage
 from statebook.run.environment import Environment
 from statebook.run.limits import free
+from statebook.run.patience import Silence
 
 _PULSE = 0.1
 """Seconds between two drafts of a streaming answer."""
+
+LONGEST = 4_000_000
+"""Characters of one answer with its thoughts, beyond which it is taken to go on for ever: a million tokens."""
 
 
 class Draft:
@@ -34,6 +39,8 @@ class Draft:
         self._newest = Metered(Usage())
         self._discarded: list[Metered] = []
         self._closed = False
+        self._silence = Silence(lambda text: env.sink.progress(run, text))
+        self._taken = 0
         self._began = time.monotonic()
 
     @property
@@ -70,6 +77,17 @@ class Draft:
         self._closed = True
         return ModelInterrupted(self.text, why, *self.counted(self._env), self.seconds)
 
+    def heard(self, size: int) -> None:
+        """Something came: so many characters of text, thought or arguments. ModelError where it does not end."""
+        self._silence.broken()
+        self._taken += size
+        if self._taken > LONGEST:
+            raise ModelError(
+                f"The model did not come to an end: it was stopped after {self._taken / 1e6:.0f} million characters.",
+                "What had arrived is kept; ask again, or limit it with `--max-tokens`.",
+                fault="malformed",
+            )
+
     def add(self, text: str) -> None:
         """Take more text; the first of it is drawn at once."""
         self._held.append(text)
@@ -102,6 +120,8 @@ class Draft:
         while True:
             await asyncio.sleep(_PULSE)
             self.flush()
+            if not self._closed:
+                self._silence.look()
 
 
 def dollars_of(env: Environment, counted: Metered) -> float | None:

@@ -20,7 +20,7 @@ from statebook.protocol.journal.events import (
     RunPaused,
 )
 from statebook.protocol.journal.runs import Run
-from statebook.protocol.models import Completion, Fault, Metered, TextDelta
+from statebook.protocol.models import Completion, Fault, Metered, ReasoningDelta, TextDelta
 from statebook.protocol.tools import ArtifactData
 from statebook.redaction import clipped, quotable
 from statebook.run.environment import Environment, Paused
@@ -165,6 +165,7 @@ def _record_request(run: Run, env: Environment, window: Window, asked: str, *, r
 async def _receive(events: AsyncIterator[object], stream: Draft, space: Room) -> Completion:
     done: Completion | None = None
     async for event in events:
+        stream.heard(_size(event))
         if isinstance(event, TextDelta):
             stream.add(event.text)
         elif isinstance(event, Metered):
@@ -179,6 +180,13 @@ async def _receive(events: AsyncIterator[object], stream: Draft, space: Room) ->
         stream.meter(Metered(done.usage, done.dollars))
         raise _empty(done)
     return done
+
+
+def _size(event: object) -> int:
+    """Characters of an answer that an event brings."""
+    if isinstance(event, TextDelta | ReasoningDelta):
+        return len(event.text)
+    return sum(len(call.arguments) for call in event.message.calls) if isinstance(event, Completion) else 0
 
 
 def _is_empty(done: Completion) -> bool:
