@@ -154,6 +154,30 @@ def test_waiting_for_a_person_costs_no_time(session_of, go, monkeypatch):
     assert go(session.ask("Go", limits=Limits(seconds=0.4))).status == "done"
 
 
+def test_calls_in_turn_that_the_time_limit_comes_before_are_not_made(session_of, go):
+    from statebook.protocol.tools import ToolOutcome, ToolSpec
+
+    made = []
+
+    class InTurn:
+        spec = ToolSpec("code", "x", {"type": "object", "properties": {}}, "read", "user", main_thread=True)
+
+        async def call(self, arguments, ctx):
+            made.append(ctx.step)
+            await asyncio.sleep(3600 if len(made) == 2 else 0)
+            return ToolOutcome("done")
+
+    session = session_of(call("code", {}, "code", {}, "code", {}), say("ok"), tools=[InTurn()])
+    with pytest.raises(RunPaused, match=r"the time limit of 0\.3 seconds was reached"):
+        go(session.ask("Go", limits=Limits(seconds=0.3)))
+    results = [each.result for each in session.session.run(1).calls]
+    assert [result.status for result in results] == ["ok", "interrupted", "interrupted"]
+    assert "may have been done in part" in results[1].text
+    assert "not made" in results[2].text
+    assert made == [2, 3]
+    assert go(session.resume(1, limits=Limits(seconds=30))).status == "done"
+
+
 # -- the stop button ---------------------------------------------------------------------------------------------
 
 

@@ -97,7 +97,7 @@ def way_on(run: Run) -> str:
         more = len(questions) - 1
         return f"{first}; {more} more wait{'s' * (more == 1)}: `%agent status`." if more else f"{first}."
     if questions:  # a tool is gone, or a limit was reached
-        return f"Then go on with {resume}; or say what came of it: {questions[0].typed}."
+        return f"Then go on with {resume}. Also open: {questions[0].typed}."
     if f"{resume[:-1]} " in detail:
         return ""
     return f"{'Then go' if '`%agent ' in detail else 'Go'} on with {resume}."

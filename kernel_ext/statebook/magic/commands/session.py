@@ -111,7 +111,7 @@ def _waiting(session: Session) -> list[tuple[str, str]]:
             what = "may it be made?" if each.kind == "approval" else "did it happen?"
             rows.append((each.name, f"{called(each.call.call)}: {what}\n{each.typed}"))
         if not questions:
-            left = "left open by a kernel that died, " + how_far(run)
+            left = f"left open {how_far(run)}"
             rows.append((run_name(run.number), f"{run.pause.detail if run.pause else left}\n{way_on(run)}".strip()))
     more = [("", f"and {len(rows) - _LISTED} more that wait")] if len(rows) > _LISTED else []
     return [(f"{name} waits", told) for name, told in rows[:_LISTED]] + more
