@@ -1,6 +1,7 @@
 """What a person sees of a call that takes its time, and an answer that does not end."""
 
 import asyncio
+import re
 import time
 from contextlib import suppress
 
@@ -47,8 +48,8 @@ def test_a_tool_that_says_nothing_is_told_to_run_and_one_that_does_keeps_its_wor
     session = session_of(call("slow"), say("ok"), tools=[slow])
     lines = told(session)
     assert go(session.ask("Go")).answer == "ok"
-    assert lines[0] == "for 0 s"
-    assert lines[-1] == "3 of 5 · for 0 s"
+    assert re.fullmatch(r"for \d s", lines[0])
+    assert re.fullmatch(r"3 of 5 · for \d s", lines[-1])
 
 
 def test_a_model_that_says_nothing_is_told_of_until_it_does(session_of, go, told):
@@ -56,7 +57,7 @@ def test_a_model_that_says_nothing_is_told_of_until_it_does(session_of, go, told
     lines = told(session)
     with pytest.raises(RunPaused, match=r"time limit of 0\.5 seconds"):
         go(session.ask("Go", limits=Limits(seconds=0.5)))
-    assert set(lines) == {"no word from the model for 0 s"}
+    assert {line.rstrip("0123456789 s") for line in lines} == {"no word from the model for"}
     assert go(session.resume(1, limits=Limits(seconds=30))).answer == "Whole."
 
 
