@@ -4,7 +4,6 @@ import asyncio
 import os
 import tempfile
 import time
-from pathlib import Path
 
 import pytest
 from statebook.errors import StatebookError, UsageError
@@ -18,16 +17,14 @@ pytestmark = pytest.mark.slow
 USAGE = Usage(1_000, 0, 100)
 
 
-def leftovers():
-    return set(Path(tempfile.gettempdir()).glob("statebook-drill-*"))
-
-
-@pytest.fixture
-def clean():
-    """Fails where a drill left a folder behind."""
-    before = leftovers()
-    yield
-    assert leftovers() <= before
+@pytest.fixture(autouse=True)
+def scratch(tmp_path, monkeypatch):
+    """Where drills put what is temporary; nothing of it may be left."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert not list(folder.iterdir())
 
 
 @pytest.fixture
@@ -49,7 +46,6 @@ def verdicts(report, step):
     return [outcome.verdict for outcome in report.at(step)]
 
 
-@pytest.mark.usefixtures("clean")
 def test_a_run_survives_every_kill_and_a_write_in_doubt_asks(mailing, drilled, acts):
     done, seen = list(acts), []
     entries = mailing.store.journal.last_seq
@@ -70,7 +66,6 @@ def test_a_run_survives_every_kill_and_a_write_in_doubt_asks(mailing, drilled, a
     assert not mailing.store.path.with_name(f"{mailing.store.path.name}.fold").exists()
 
 
-@pytest.mark.usefixtures("clean")
 def test_the_session_goes_on_and_its_lock_holds(mailing, drilled):
     import subprocess
     import sys
@@ -83,7 +78,6 @@ def test_the_session_goes_on_and_its_lock_holds(mailing, drilled):
     assert asyncio.run(mailing.ask("Are you?")).answer == "Still here."
 
 
-@pytest.mark.usefixtures("clean")
 def test_a_tool_that_can_verify_or_is_idempotent_now_needs_nobody(mailing, drilled, tools):
     tools["send_mail"].verify = lambda *_: pytest.fail("the real tool was asked")
     report = drilled(mailing, only=(5, 5))
@@ -96,7 +90,6 @@ def test_a_tool_that_can_verify_or_is_idempotent_now_needs_nobody(mailing, drill
     assert [outcome.moment.where for outcome in report.outcomes if outcome.calls] == ["after"]
 
 
-@pytest.mark.usefixtures("clean")
 def test_a_kernel_that_no_longer_has_the_tools_drills_them_as_they_were(mailing, drilled):
     mailing.tools.clear()
     mailing.restart()
@@ -104,7 +97,6 @@ def test_a_kernel_that_no_longer_has_the_tools_drills_them_as_they_were(mailing,
     assert verdicts(report, 5) == ["went on", "went on", "asked", "asked", "went on"]
 
 
-@pytest.mark.usefixtures("clean")
 def test_a_compensated_parallel_write_is_a_question_for_each(session_of, drilled, tools):
     session = session_of(
         call("send_mail", {"to": "a"}, "send_mail", {"to": "b"}),
@@ -153,7 +145,6 @@ if os.environ.get("STATEBOOK_DRILL"):
 
 
 @pytest.mark.parametrize("what", SABOTAGE)
-@pytest.mark.usefixtures("clean")
 def test_a_broken_product_is_red(what, mailing, drilled, tmp_path, monkeypatch):
     """In the drill's processes only, the product's own commits leave something out."""
     before, after, fault = SABOTAGE[what]
@@ -167,15 +158,14 @@ def test_a_broken_product_is_red(what, mailing, drilled, tmp_path, monkeypatch):
     assert "broken" in {outcome.verdict for outcome in report.outcomes}
 
 
-@pytest.mark.usefixtures("clean")
-def test_stopping_it_leaves_nothing(mailing):
+def test_stopping_it_leaves_nothing(mailing, scratch):
     stages = []
 
     async def stopped():
         halfway = asyncio.Event()
 
         def watch(report):
-            stages.append(leftovers())
+            stages.append(list(scratch.iterdir()))
             if len(report.outcomes) == 3:
                 halfway.set()
 
@@ -186,7 +176,7 @@ def test_stopping_it_leaves_nothing(mailing):
             await task
 
     asyncio.run(stopped())
-    assert stages
+    assert all(stages)
     mailing.session.use(ScriptedModel([say("Still here.")], name="scripted:two"))
     assert asyncio.run(mailing.ask("Are you?")).answer == "Still here."
 
@@ -203,14 +193,12 @@ def test_when_the_kernel_dies_its_drill_goes_too():
     stage.close()
 
 
-@pytest.mark.usefixtures("clean")
 def test_time_that_is_over_leaves_moments_out(mailing, drilled):
     report = drilled(mailing, seconds=0.0)
     assert report.outcomes == ()
     assert report.left_out == report.planned
 
 
-@pytest.mark.usefixtures("clean")
 def test_what_can_not_be_drilled_is_told_in_one_line(mailing, drilled, session_of, monkeypatch, tmp_path):
     with pytest.raises(UsageError, match="There is no run r9"):
         drilled(mailing, 9)
@@ -242,7 +230,6 @@ def _folder(path):
     return path
 
 
-@pytest.mark.usefixtures("clean")
 def test_a_lane_that_dies_ends_the_drill_in_one_line(mailing, monkeypatch):
     order = Lane.order
 

@@ -35,14 +35,18 @@ def main() -> None:
         return
     if _FORKS:
         _warm_up()
-    for line in sys.stdin:
-        try:
-            reply = _serve(root, name, json.loads(line))
-        except Exception as error:  # noqa: BLE001 - told to the kernel, which ends the drill
-            reply = {"failed": f"{type(error).__name__}: {error}"}
-        sys.stdout.write(f"{json.dumps(reply)}\n")
-        sys.stdout.flush()
-    shutil.rmtree(root, ignore_errors=True)
+    try:
+        for line in sys.stdin:
+            try:
+                reply = _serve(root, name, json.loads(line))
+            except Exception as error:  # noqa: BLE001 - told to the kernel, which ends the drill
+                reply = {"failed": f"{type(error).__name__}: {error}"}
+            sys.stdout.write(f"{json.dumps(reply)}\n")
+            sys.stdout.flush()
+    except BrokenPipeError:  # nobody is there to read it
+        pass
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _serve(root: Path, name: str, order: dict[str, Any]) -> dict[str, Any]:

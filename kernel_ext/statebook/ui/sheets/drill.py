@@ -15,6 +15,8 @@ from statebook.ui.escape import one_line, prose, words
 from .moments import picture
 
 _COLUMNS = ("step", "what", "killed", "survived", "made again", "questions", "lost or twice")
+_PROSE = ("what", "made again", "lost or twice")
+"""Columns whose texts may be broken over lines."""
 _SIGNS = {"went on": ".", "asked": "?", "broken": "X", "": "-"}
 _WIDEST = 34
 _NAMED = 3
@@ -29,7 +31,7 @@ class DrillSheet:
     finished: bool = True
 
     def __repr__(self) -> str:
-        lines = [self.headline]
+        lines = [self.headline, *filter(None, [self.advice])]
         for step in self._shown:
             signs = "".join(_SIGNS[each.verdict] for each in self.report.at(step.step))
             left = len([moment for moment in self.report.planned if moment.step == step.step]) - len(signs)
@@ -39,9 +41,10 @@ class DrillSheet:
 
     def _repr_html_(self) -> str:
         """IPython's hook. A viewer that takes the drawing away still shows the sentence, the table and the notes."""
+        advice = f"<p>{prose(self.advice)}</p>" if self.advice else ""
         notes = "".join(f'<div style="opacity:.75">{prose(note)}</div>' for note in self._notes)
         return (
-            f'<div style="max-width:760px"><p><b>{prose(self.headline)}</b></p>'
+            f'<div style="max-width:760px"><p><b>{prose(self.headline)}</b></p>{advice}'
             f"{picture(self.report, self.headline.replace('`', ''))}{self._table()}{notes}</div>"
         )
 
@@ -58,18 +61,18 @@ class DrillSheet:
         if not self.finished:
             return f"{tried} of {len(report.planned)}: {name} is killed at each of its steps, and gone on with ..."
         faults = [fault for outcome in report.outcomes for fault in outcome.faults]
-        killed = f"{name} was killed at {_count(tried, 'moment')}"
+        if not tried:
+            return f"The time was over before {name} was killed once."
+        among = f" of {len(report.planned)}" if report.left_out else ""
+        killed = f"{name} was killed at {tried}{among} {'moments' if tried > 1 or among else 'moment'}"
         if faults:
             broken = sum(bool(outcome.faults) for outcome in report.outcomes)
             told = list(dict.fromkeys(faults))
             more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
-            return (
-                f"{killed}, and {_count(broken, 'kill')} broke a promise: {'; '.join(told[:_NAMED])}{more}."
-                " That must not happen: please report it, with this output and that of `%agent version`."
-            )
+            return f"{killed}, and {_count(broken, 'kill')} broke a promise: {'; '.join(told[:_NAMED])}{more}."
         if not self._asked:
             return f"{killed}: nothing was lost, nothing was done twice, and it went on by itself each time."
-        return f"{killed}: nothing was lost, nothing was done twice; {self._questions()}. {self._advice()}"
+        return f"{killed}: nothing was lost, nothing was done twice; {self._questions()}."
 
     @property
     def _asked(self) -> Counter[str]:
@@ -85,8 +88,13 @@ class DrillSheet:
         more = [f"{number} whether {tool} did" for tool, number in others]
         return _listed([f"after {times} of these kills a person has to say whether {first} happened", *more])
 
-    def _advice(self) -> str:
-        """How these tools would go on by themselves."""
+    @property
+    def advice(self) -> str:
+        """What to do about it: how the tools that left questions would go on by themselves. "" for nothing."""
+        if not self.finished:
+            return ""
+        if any(outcome.faults for outcome in self.report.outcomes):
+            return "That must not happen: please report it, with this output and that of `%agent version`."
         own = {step.tool for step in self.report.steps if step.origin != "builtin"}
         mendable = [tool for tool in self._asked if tool in own]
         others = [tool for tool in self._asked if tool not in own]
@@ -154,12 +162,16 @@ class DrillSheet:
         if not self.finished:
             return ""
         left = "text-align:left;vertical-align:top"
-        head = "".join(f'<th scope="col" style="{left}">{name}</th>' for name in _COLUMNS)
-        body = "".join(
-            "<tr>" + "".join(f'<td style="{left}">{words(cell)}</td>' for cell in self._row(step)) + "</tr>"
-            for step in self._shown
+        styles = [left if name in _PROSE else f"{left};white-space:nowrap" for name in _COLUMNS]
+        head = "".join(
+            f'<th scope="col" style="{style}">{name}</th>' for name, style in zip(_COLUMNS, styles, strict=True)
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        rows = []
+        for step in self._shown:
+            cells = zip(self._row(step), styles, strict=True)
+            rows.append("".join(f'<td style="{style}">{words(cell)}</td>' for cell, style in cells))
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f'<table style="margin-top:.7em"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
     def _row(self, step: Step) -> tuple[str, ...]:
         tried = self.report.at(step.step)
@@ -170,10 +182,10 @@ class DrillSheet:
             str(step.step),
             _what(step),
             str(len(tried)) if len(tried) == planned else f"{len(tried)} of {planned}",
-            str(sum(not each.faults for each in tried)),
+            str(sum(not each.faults for each in tried)) if tried else "",
             self._again(tried),
             f"{asked} ({', '.join(_tools_asked(self.report, tried))})" if asked else "",
-            "; ".join(faults) or "nothing",
+            "; ".join(faults) or ("nothing" if tried else ""),
         )
 
     def _again(self, tried: tuple[Outcome, ...]) -> str:
@@ -219,7 +231,8 @@ def _tools_asked(report: Report, outcomes: Iterable[Outcome]) -> list[str]:
 
 def _what(step: Step) -> str:
     if not step.tool:
-        return f"model, calls {', '.join(step.calls)}" if step.calls else "model, answers"
+        calls = [tool if times == 1 else f"{tool} ×{times}" for tool, times in Counter(step.calls).items()]
+        return f"model, calls {', '.join(calls)}" if calls else "model, answers"
     if not step.begun:
         return f"{step.tool}, refused"
     return f"{step.tool} ({step.effect}{', can verify' if step.verified else ''})"

@@ -13,7 +13,7 @@ from statebook.ui.escape import code, one_line
 _WIDTH = 760
 _PITCH, _RADIUS = 19, 7
 _PAD, _GAP = 11, 8
-_ROW, _MIDDLE = 62, 28
+_ROW, _MIDDLE = 56, 16
 _LETTER = 6.4
 """Pixels that one letter of a label takes, about."""
 _LONGEST = 18
@@ -44,8 +44,8 @@ def picture(report: Report, title: str) -> str:
     """The drawing and its legend; ``title`` is what a reader hears who can't see it."""
     found = {outcome.moment: outcome for outcome in report.outcomes}
     groups = _laid_out(report)
-    height = (groups[-1].row + 1) * _ROW + 6 if groups else 0
-    drawn = "".join(part for group in groups for part in _group(group, found))
+    height = (groups[-1].row + 1) * _ROW if groups else 0
+    drawn = _line(groups) + "".join(part for group in groups for part in _group(group, found))
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height}" style="width:100%;height:auto;display:block" role="img"'
         f' font-family="sans-serif" font-size="11" fill="currentColor" aria-label="{code(title)}">'
@@ -73,15 +73,25 @@ def _label(step: Step) -> str:
     return f"{step.step} {one_line(step.tool or 'model', _LONGEST)}"
 
 
+def _line(groups: list[_Group]) -> str:
+    """The line on which the dots stand: in each row from its first step to its last."""
+    parts = []
+    for row in range(groups[-1].row + 1 if groups else 0):
+        there = [group for group in groups if group.row == row]
+        left, right = there[0].left + there[0].width / 2, there[-1].left + there[-1].width / 2
+        y = row * _ROW + _MIDDLE
+        parts.append(
+            f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity=".3"/>'
+        )
+    return "".join(parts)
+
+
 def _group(group: _Group, found: dict[Moment, Outcome]) -> Iterable[str]:
     y = group.row * _ROW + _MIDDLE
     middle = group.left + group.width / 2
     first = middle - (len(group.moments) - 1) * _PITCH / 2
     last = first + (len(group.moments) - 1) * _PITCH
-    # the line on which the dots stand runs on to the next step
     yield (
-        f'<line x1="{group.left:.1f}" x2="{min(group.left + group.width + _GAP, _WIDTH):.1f}" y1="{y}" y2="{y}"'
-        ' stroke="currentColor" stroke-opacity=".3"/>'
         f'<rect x="{first - _PAD:.1f}" y="{y - _PAD}" width="{last - first + 2 * _PAD:.1f}" height="{2 * _PAD}"'
         f' rx="{_PAD}" fill="currentColor" fill-opacity="{0.08 if group.step.tool else 0.16}"/>'
         f'<text x="{middle:.1f}" y="{y + _PAD + 14}" text-anchor="middle">{code(_label(group.step))}</text>'
