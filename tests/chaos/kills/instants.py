@@ -1,5 +1,6 @@
 """When to kill: at any time, or around a moment when something goes in or out of the kernel."""
 
+import itertools
 import random
 import threading
 import time
@@ -22,13 +23,21 @@ class Instant:
     delay: float
 
 
-def any_instant(dice: random.Random):
-    """A third by the clock alone, the rest around what goes in and out."""
-    what = dice.choice(("clock", "clock", "request", "piece", "ledger", "ledger", "commit", "fold"))
-    if what == "clock":
-        return Instant(what, 0, dice.uniform(0.0, 1.0))
-    most = {"request": 2, "piece": 20, "ledger": 3, "commit": 14, "fold": 1}[what]
-    return Instant(what, dice.randint(1, most), dice.choice((0.0, dice.uniform(0, 0.004), dice.uniform(0, 0.05))))
+ROUND = ("ledger", "clock", "piece", "ledger", "commit", "request", "ledger", "fold", "clock")
+"""What happens before one kill and before the next, so that few kills meet all of it."""
+
+
+def instants(dice: random.Random):
+    """Instants without end: some by the clock alone, most around what goes in and out."""
+    first = dice.randrange(len(ROUND))
+    for what in itertools.islice(itertools.cycle(ROUND), first, None):
+        if what == "clock":
+            yield Instant(what, 0, dice.uniform(0.0, 1.0))
+        else:
+            most = {"request": 2, "piece": 20, "ledger": 2, "commit": 14, "fold": 1}[what]
+            yield Instant(
+                what, dice.randint(1, most), dice.choice((0.0, dice.uniform(0, 0.004), dice.uniform(0, 0.05)))
+            )
 
 
 class Outside:

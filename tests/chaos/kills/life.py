@@ -6,9 +6,10 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 
 from .cells import SETUP, prompt
-from .instants import Instant, Killer, Outside, any_instant
+from .instants import Instant, Killer, Outside, instants
 from .kernels import Kernel, Zygote
 from .script import WISH, WORD, stage_of
 from .server import ModelServer
@@ -57,7 +58,7 @@ class Life:
         self.dice = random.Random(f"{self.scenario.seed}/{self.name}")
         self.traffic = self.server.traffic[self.name]
         self.outside = Outside(self.folder, self.traffic)
-        self.instants = list(self.scenario.instants)
+        self.instants = chain(self.scenario.instants, instants(self.dice))
         self.tasks = []
         self._pool = ThreadPoolExecutor(2)
 
@@ -154,11 +155,9 @@ class Life:
         return shown, killer.saw
 
     def _instant(self):
-        if self.instants:
-            return self.instants.pop(0)
         if self.scenario.kind == "waiting":  # longer than a kernel waits before it says that the session is locked
             return Instant("clock", 0, self.dice.uniform(0.3, 2.0))
-        return any_instant(self.dice)
+        return next(self.instants)
 
     def _died(self, shown, saw):
         """Lay aside what is on disk, before the next kernel touches it."""
