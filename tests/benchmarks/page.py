@@ -48,6 +48,8 @@ load average was {load} at the end: times are as good as the machine was idle, r
   rooms are imported by the first cell that uses them, and heavy packages only by what needs them.
 - **recall**: BM25 in Python over facts of 90 characters; the index is built at the first recall, then kept up to date.
 
+What becomes of a workflow that is killed, here and on other systems, is in [peers](peers.md).
+
 Nothing here is asserted on time in the tests; `tests/benchmarks/test_smoke.py` runs small sizes and holds the byte
 ratios.
 """

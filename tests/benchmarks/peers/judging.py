@@ -12,7 +12,8 @@ WRITES = ("first", "second", "third")
 _STAGE_OF = {"address": "look", "first": "pair", "second": "pair", "third": "third"}
 
 
-Kind = Literal["clean", "asked", "approved", "silent", "lost", "stuck"]
+Kind = Literal["clean", "asked", "approved", "keyed", "silent", "lost", "stuck"]
+"""``keyed`` is a silent duplicate that carried the key of the first; ``silent`` one that did not."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Verdict:
         if self.lost:
             return "lost"
         if self.silent:
-            return "silent"
+            return "silent" if self.silent > self.same_key else "keyed"
         if self.approved:
             return "approved"
         return "asked" if self.in_doubt else "clean"

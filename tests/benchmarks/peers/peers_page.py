@@ -68,10 +68,10 @@ that tells this call from any other, that is the key.
 
 {systems}
 
-Not here: systems that need a server of their own (Temporal, Restate, Dapr), and those whose documentation does not
-speak of going on after a process died. No tool here could be asked whether it acted: with a `verify` function
-statebook asks that instead of the person, and a call of effect `idempotent` is made again under the same key without
-a question.
+Not here: systems that need a server of their own (Temporal, Restate, Dapr, Prefect), those whose documentation does
+not speak of going on after a process died, and packages in their first releases, of which some promise never to
+repeat a call that writes. No tool here could be asked whether it acted: with a `verify` function statebook asks that
+instead of the person, and a call of effect `idempotent` is made again under the same key without a question.
 
 ## What it shows, and what not
 

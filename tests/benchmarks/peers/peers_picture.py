@@ -10,12 +10,13 @@ from contenders import Contender
 from judging import Kind
 from supervising import Place
 
-_WIDTH, _HEIGHT, _LEFT, _TOP = 92, 34, 190, 118
+_WIDTH, _HEIGHT, _LEFT, _TOP = 92, 34, 190, 92
 _LOOK: dict[Kind, tuple[str, str, str]] = {
     "clean": ("#d8efdc", "✓", "went on, nothing repeated"),
     "asked": ("#cfe3f7", "?", "asked whether it happened"),
     "approved": ("#fdeebf", "!", "repeated after a yes that did not tell of the first"),
-    "silent": ("#f6c7bd", "×", "repeated silently"),
+    "keyed": ("#fad7bd", "×", "repeated silently, under the same key"),
+    "silent": ("#f2aba0", "××", "repeated silently, under another key"),
     "lost": ("#d9c8ea", "−", "lost a step"),
     "stuck": ("#c4c4c4", "■", "did not go on"),
 }
@@ -27,7 +28,7 @@ def draw(
 ) -> str:
     """The picture as SVG. ``kinds`` holds all outcomes of a system (its key) at a place (its key)."""
     width = _LEFT + _WIDTH * len(places) + 10
-    height = _TOP + _HEIGHT * len(contenders) + 70
+    height = _TOP + _HEIGHT * len(contenders) + 86
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     font = 'font-family="system-ui, sans-serif" font-size="12" fill="#222"'
     parts = [

@@ -113,12 +113,12 @@ def _turn(folder: Path, place: Place, contender: Contender, peer: Peer) -> Outco
 
 
 def _places(number: int) -> list[Place]:
-    """All places; where the moment matters, once for each delay of this round."""
-    places: list[Place] = []
-    for place in PLACES:
-        delays = DELAYS[number % len(DELAYS)] if place.signal == "returning" else (0.0,)
-        places += [replace(place, delay=delay) for delay in delays]
-    return places
+    """All places once; then, where the moment matters, again for each other delay of this round."""
+    first, *others = DELAYS[number % len(DELAYS)]
+    moments = [place for place in PLACES if place.signal == "returning"]
+    return [replace(place, delay=first if place in moments else 0.0) for place in PLACES] + [
+        replace(place, delay=delay) for delay in others for place in moments
+    ]
 
 
 def _print(rows: list[list[str]]) -> None:

@@ -65,9 +65,9 @@ def test_a_workflow_that_went_on_is_clean(judged):
 def test_a_letter_sent_again_without_a_word_is_a_silent_duplicate(judged):
     ledger = sent("first", "second", "third", "third")
     verdict = judged(THIRD, [tool(CALL, "third"), request("answer", *ALL)], ledger)
-    assert (verdict.kind, verdict.silent, verdict.same_key, verdict.finished) == ("silent", 1, 1, 0)
+    assert (verdict.kind, verdict.silent, verdict.same_key, verdict.finished) == ("keyed", 1, 1, 0)
     other = judged(THIRD, [request("answer", *ALL)], sent("first", "second", "third", "third", keys="abcd"))
-    assert (other.silent, other.same_key) == (1, 0)
+    assert (other.kind, other.silent, other.same_key) == ("silent", 1, 0)
 
 
 def test_a_finished_letter_sent_again_is_told_apart(judged):
