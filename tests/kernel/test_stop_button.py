@@ -55,6 +55,8 @@ def begin(kernel, place, more=""):
     else:
         wait_until((kernel.folder / "begun").exists)
     time.sleep(0.1)  # into what comes after the mark
+    while kernel.client.stdin_channel.msg_ready():  # ipykernel 6 asks by a prompt, where 7 shows a card
+        kernel.client.get_stdin_msg(timeout=5)
     return sent
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     import psutil
 
@@ -60,15 +60,18 @@ def stop_children(since: Moment, *, reached: bool = True) -> threading.Thread:
 def end_children(since: Moment, *, reached: bool = True) -> None:
     """What `stop_children` does, on this thread."""
     known: dict[int, psutil.Process] = {}
+    led: set[int] = set()
     for name, grace in _PLAN:
-        number = getattr(signal, name, None)
-        if number is None or (name == "SIGINT" and not hasattr(os, "killpg")):  # Windows: SIGINT would end it
+        number = getattr(signal, name, signal.SIGTERM)
+        if number == signal.SIGINT and not hasattr(os, "killpg"):  # on Windows it would end them at once
             number = signal.SIGTERM
-        known.update((process.pid, process) for process in _started(since))
+        for process in [*_started(since), *_members(led)]:
+            known.setdefault(process.pid, process)
         living = [process for process in known.values() if _lives(process)]
         if not living:
             return
-        _send(number, living, reached=reached and name == "SIGINT")
+        led.update(process.pid for process in living if _group(process.pid) == process.pid)
+        _send(number, living, reached=reached and number == signal.SIGINT)
         _wait(living, grace)
 
 
@@ -84,19 +87,35 @@ def _started(since: Moment) -> list[psutil.Process]:
     return found
 
 
-def _send(number: int, processes: Iterable[psutil.Process], *, reached: bool) -> None:
-    own = os.getpgrp() if hasattr(os, "getpgrp") else 0
-    groups = {}
+def _members(groups: set[int]) -> list[psutil.Process]:
+    """Who is in these groups: also those who have lost their parent, and are nobody's descendants any more."""
+    import psutil
+
+    found: list[psutil.Process] = []
+    for pid in psutil.pids() if groups else []:
+        if _group(pid) in groups:
+            with suppress(psutil.Error):
+                found.append(psutil.Process(pid))
+    return found
+
+
+def _group(pid: int) -> int:
+    """The process group of a process; 0 where it is gone, and where there are none."""
+    try:
+        return os.getpgid(pid) if hasattr(os, "getpgid") else 0
+    except OSError:
+        return 0
+
+
+def _send(number: int, processes: Sequence[psutil.Process], *, reached: bool) -> None:
+    own, signalled = _group(os.getpid()), {process.pid for process in processes}
     for process in processes:
-        with suppress(OSError):
-            groups[process.pid] = os.getpgid(process.pid) if hasattr(os, "getpgid") else 0
-    led = {pid for pid, group in groups.items() if group == pid}
-    for pid, group in groups.items():
+        group = _group(process.pid)
         with suppress(OSError):  # it ended meanwhile, or belongs to another user
-            if pid in led:
-                os.killpg(pid, number)
-            elif group not in led and not (reached and group == own):
-                os.kill(pid, number)
+            if group and group == process.pid:
+                os.killpg(group, number)
+            elif not (reached and group == own) and group not in signalled:
+                os.kill(process.pid, number)
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> None:
