@@ -1,6 +1,7 @@
-"""Takes docs/images/notebook.png: the README's first cells, run in a real JupyterLab in headless Chromium.
+"""Takes the pictures in docs/images: cells run in a real JupyterLab in headless Chromium.
 
-    python docs/picture.py
+    python docs/picture.py            # all of them
+    python docs/picture.py drill      # one: notebook (the README's first cells), drill (the report of %agent drill)
 
 Needs what the browser tests need: ``pip install -e ".[test]"`` and a Chromium.
 """
@@ -15,32 +16,77 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURE = ROOT / "docs" / "images" / "notebook.png"
+IMAGES = ROOT / "docs" / "images"
 BRIEFS = ROOT / "kernel_ext" / "statebook" / "demo" / "briefs"
-CELLS = (
+RESEARCH = (
     "%load_ext statebook",
     "%%agent\nWhat happens to a tool call that is in doubt after a SIGKILL? Keep the findings.",
     "%agent memory",
 )
+MAIL = (
+    """%load_ext statebook
+import statebook
+from statebook.protocol.models import Usage
+from statebook.testing import ScriptedModel, call, say
+@statebook.tool(effect="read")
+def find_address(name: str) -> str:
+    "Find the address of a person."
+    return f"{name}@example.org"
+@statebook.tool
+def send_mail(to: str, text: str) -> str:
+    "Send a mail."
+    return f"sent to {to}"
+used = Usage(2400, 0, 180)
+get_ipython()._statebook.magics.session().use(ScriptedModel([
+    call("find_address", {"name": "ada"}, "find_address", {"name": "grace"}, text="I look both up.", usage=used),
+    call("send_mail", {"to": "ada@example.org", "text": "We meet on Monday."}, usage=used),
+    call("remember", {"text": "Ada and Grace meet on Monday."}, usage=used),
+    say("Ada has the invitation, and I keep the date in mind.", usage=used)], prices=(2, 8)))""",
+    "%agent tools allow send_mail",
+    "%%agent\nInvite Ada, and keep the date.",
+    "%agent drill",
+)
+"""A run with a tool of each effect, by a model whose answers are written down."""
 
 
-def main() -> None:
-    """Run the cells and keep the picture."""
+def main(*names: str) -> None:
+    """Take the pictures of these names, or all."""
     from playwright.sync_api import sync_playwright
 
     lab = _lab()
+    takes = {"notebook": _notebook, "drill": _drill}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "notebooks"
         shutil.copytree(BRIEFS, folder)
         with lab.serve(folder, Path(place) / "home") as server, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=lab.chromium(), args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page(viewport={"width": 1180, "height": 1000}, device_scale_factor=1.5)
-            notebook = lab.Notebook(page, server, server.notebook("research.ipynb", *CELLS))
-            for index in range(len(CELLS)):
-                notebook.run(index)
-            _tidy(notebook)
-            page.screenshot(path=PICTURE)
+            for name in names or takes:
+                takes[name](lab, server, page, IMAGES / f"{name}.png")
             browser.close()
+
+
+def _notebook(lab: Any, server: Any, page: Any, path: Path) -> None:
+    notebook = lab.Notebook(page, server, server.notebook("research.ipynb", *RESEARCH))
+    for index in range(len(RESEARCH)):
+        notebook.run(index)
+    _tidy(notebook)
+    page.screenshot(path=path)
+
+
+def _drill(lab: Any, server: Any, page: Any, path: Path) -> None:
+    """The last cell only, as wide as its report."""
+    notebook = lab.Notebook(page, server, server.notebook("mail.ipynb", *MAIL))
+    for index in range(len(MAIL)):
+        notebook.run(index, timeout=300)
+    _tidy(notebook)
+    page.keyboard.press("ArrowUp")  # the cell above has the toolbar then
+    last = notebook.cell(len(MAIL) - 1)
+    last.scroll_into_view_if_needed()
+    page.mouse.move(1100, 5)  # off the table: a row under it is drawn in another colour
+    page.wait_for_timeout(300)
+    box = last.bounding_box()
+    page.screenshot(path=path, clip={**box, "width": min(box["width"], 960)})
 
 
 def _tidy(notebook: Any) -> None:
@@ -63,4 +109,4 @@ def _lab() -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
