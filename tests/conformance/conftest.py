@@ -17,7 +17,7 @@ class Reply:
     """What the server sends for one request. ``chunks`` are written as they are; ``then`` says what follows them.
 
     ``then``: ``end`` closes properly, ``cut`` breaks the chunked body off, ``reset`` resets the connection,
-    ``wait`` keeps it open until the client goes.
+    ``wait`` keeps it open until the client goes. ``pause`` are seconds before each chunk but the first.
     """
 
     chunks: list[bytes] = field(default_factory=list)
@@ -25,6 +25,7 @@ class Reply:
     media_type: str = "text/event-stream"
     headers: dict[str, str] = field(default_factory=dict)
     then: str = "end"
+    pause: float = 0.0
 
 
 def sse(event: dict) -> bytes:
@@ -105,7 +106,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a c
             for key, value in reply.headers.items():
                 self.send_header(key, value)
             self.end_headers()
-            for chunk in reply.chunks:
+            for place, chunk in enumerate(reply.chunks):
+                server.stop.wait(reply.pause if place else 0)
                 self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
                 self.wfile.flush()
             self._finish(reply.then)
