@@ -6,6 +6,7 @@ from argparse import Namespace as Flags
 from typing import TYPE_CHECKING
 
 from statebook.errors import UsageError
+from statebook.ids import run_name
 from statebook.magic.grammar import parse_run
 from statebook.magic.host import Host
 from statebook.protocol.journal.runs import Run
@@ -15,6 +16,8 @@ from statebook.ui.sinks import HeadlessSink, TerminalSink
 if TYPE_CHECKING:
     import pandas as pd
 
+_NAMED = 3
+"""Runs of other branches that an error names at most."""
 _UNANSWERED = ("running", "paused", "interrupted", "failed")
 
 
@@ -65,7 +68,9 @@ class HistoryCommands:
         elsewhere = session.open_runs()  # on other branches
         if elsewhere:
             return elsewhere[-1]
-        raise UsageError("No run waits: every run on this branch has its answer.", "`%agent list` shows them.")
+        paused = ", ".join(f"`%agent resume {run_name(run.number)}`" for run in session.unfinished()[-_NAMED:])
+        hint = f"On other branches: {paused}." if paused else "`%agent list` shows them."
+        raise UsageError("No run waits: every run on this branch has its answer.", hint)
 
     def do_sql(self, flags: Flags) -> pd.DataFrame:
         """A DataFrame from the views."""
