@@ -2,6 +2,8 @@
 
 python tests/benchmarks/peers/run.py                       all; installs them first, then takes at most six minutes
 python tests/benchmarks/peers/run.py statebook langgraph   only these; docs/peers.md stays as it is
+
+Needs a system that forks (Linux, macOS), and a package registry the first time.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from model_server import Killed, ModelServer
 
 Signal = Literal["before", "acted", "returning", "request", "answering"]
 
-BESIDE = 0.25
+BESIDE = 0.5
 """Seconds that a finished call beside the one that is killed is given to be recorded."""
 PATIENCE = 45.0
 """Seconds for a process to reach its place, or to finish."""
@@ -65,7 +65,7 @@ class Workflow:
     _dying: bool = False
     _dead: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _returned: dict[str, threading.Event] = field(default_factory=lambda: {"first": threading.Event()})
+    _first_returned: threading.Event = field(default_factory=threading.Event)
 
     # -- what the model server tells ---------------------------------------------------------------------------------
 
@@ -76,11 +76,11 @@ class Workflow:
             reply = self._reply(said["kind"], word)
             self._note(said | {"reply": reply})
             return reply
-        if what == "before" and word == "second" and self.life == 1 and self._returned["first"].wait(2):
+        if what == "before" and word == "second" and self.life == 1 and self._first_returned.wait(2):
             time.sleep(BESIDE)
         self._note(said)
-        if what == "returning" and word in self._returned:
-            self._returned[word].set()
+        if (what, word) == ("returning", "first"):
+            self._first_returned.set()
         if self._is(what, word):
             if what != "returning":
                 self._kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -123,6 +124,7 @@ def test_the_product_depends_on_no_peer():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each life is a forked process")
 def test_statebook_asks_where_it_cannot_know_and_repeats_nothing(tmp_path):
     results = tmp_path / "results.json"
     command = [sys.executable, str(HERE / "run.py"), "statebook", "--quick", "--json", str(results)]

@@ -19,7 +19,7 @@ def run(world: World) -> str:
 
     @action(reads=["messages"], writes=["messages", "calls"])
     def ask(state: State) -> State:
-        reply: Any = client.chat.completions.create(model="scripted", messages=state["messages"], tools=CHAT_TOOLS)  # type: ignore[call-overload] # plain dictionaries
+        reply: Any = client.chat.completions.create(model="scripted", messages=state["messages"], tools=CHAT_TOOLS)
         said = reply.choices[0].message.model_dump(exclude_none=True)
         return state.append(messages=said).update(calls=said.get("tool_calls", []))
 

@@ -29,7 +29,7 @@ def run(world: World) -> str:
 
     @DBOS.step()
     async def ask(messages: list[dict[str, Any]]) -> dict[str, Any]:
-        reply = await client.chat.completions.create(model="scripted", messages=messages, tools=CHAT_TOOLS)  # type: ignore[call-overload] # plain dictionaries
+        reply = await client.chat.completions.create(model="scripted", messages=messages, tools=CHAT_TOOLS)
         return dict(reply.choices[0].message.model_dump(exclude_none=True))
 
     @DBOS.step()
