@@ -158,6 +158,16 @@ def test_a_broken_product_is_red(what, mailing, drilled, tmp_path, monkeypatch):
     assert "broken" in {outcome.verdict for outcome in report.outcomes}
 
 
+def test_without_a_fork_each_process_is_started_anew(mailing, drilled, tmp_path, monkeypatch):
+    """As on Windows and macOS."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "sitecustomize.py").write_text("import os\nif os.environ.get('STATEBOOK_DRILL'): del os.fork\n")
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    report = drilled(mailing, only=(5, 5))
+    assert verdicts(report, 5) == ["went on", "went on", "asked", "asked", "went on"]
+
+
 def test_stopping_it_leaves_nothing(mailing, scratch):
     stages = []
 

@@ -116,6 +116,20 @@ def test_a_run_that_a_dead_kernel_left_in_doubt(session_of, rehearse, tools):
     assert (rehearsal.status, names(rehearsal)) == ("unfinished", ["model"])
 
 
+def test_a_call_that_a_person_settled_is_one_that_was_made(session_of, rehearse, tools):
+    session = session_of(
+        call("send_mail", {"to": "me"}), say("I take it that it is sent."), tools=tools.values(),
+        answers=[Answer("allow")],
+    )  # fmt: skip
+    _dies_after_intents(session)
+    session.answers = [Answer("happened", "I saw it")]
+    session.restart()
+    asyncio.run(session.resume(1))
+    _, rehearsal = rehearse(session)
+    assert (rehearsal.status, rehearsal.answer) == ("done", "I take it that it is sent.")
+    assert [(step.tool, step.begun) for step in rehearsal.steps if step.tool] == [("send_mail", True)]
+
+
 def _dies_after_intents(session):
     commit = session.store.commit
 

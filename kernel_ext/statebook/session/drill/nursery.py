@@ -23,8 +23,8 @@ from .scratch import Ledger, store_in
 _PATIENCE = 30.0
 """Seconds that one process may take; a run without a network and without waiting takes less than one."""
 
-_FORKS = sys.platform.startswith("linux")
-"""Elsewhere system libraries do not bear a fork: there each process is started anew, which takes longer."""
+_FORKS = hasattr(os, "fork") and sys.platform != "darwin"
+"""macOS's libraries do not bear a fork, Windows has none: there each process is started anew, which takes longer."""
 
 
 def main() -> None:
