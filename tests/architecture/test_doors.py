@@ -31,7 +31,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pickle": ("state/*",),
     "cloudpickle": ("state/*",),
     "dill": (),
-    "marshal": (),
+    "marshal": ("state/*",),  # functions of the notebook, in snapshots that are signed
     "shelve": (),
     "playwright": (),
     "pytest": (),

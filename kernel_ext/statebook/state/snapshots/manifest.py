@@ -11,7 +11,7 @@ from statebook.errors import StoreDamaged
 from .seams import Piece, Pieces
 
 VERSION = 1
-"""Of the documents. A stream names functions of `pickling.loading`: renaming one of them takes a new version."""
+"""Of the documents. A stream names functions of `pickling.words`: renaming one of them takes a new version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,11 @@ class Manifest:
 
     def size(self) -> int:
         """Bytes of all distinct chunks of the groups."""
-        pieces = {
-            piece for group in self.groups.values() for part in (group.stream, *group.buffers) for piece in part
-        }
+        pieces = {piece for group in self.groups.values() for part in (group.stream, *group.buffers) for piece in part}
         return sum(size for _, size in pieces)
 
     def document(self, parent: Manifest | None = None) -> dict[str, Any]:
-        """This snapshot as JSON-able values; with a parent, only the groups in which it differs from it."""
+        """The snapshot as JSON-able values; with a parent, only the groups in which it differs from it."""
         before = parent.groups if parent else {}
         return {
             "version": VERSION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -19,7 +19,7 @@ ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...),
 
 _VALUES = ATOMS | {
     tuple, frozenset, range, slice, types.CodeType, types.BuiltinFunctionType, types.MethodType, types.ModuleType,
-    datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone, decimal.Decimal,
+    dt.date, dt.datetime, dt.time, dt.timedelta, dt.timezone, decimal.Decimal,
     fractions.Fraction, uuid.UUID, re.Pattern, pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath,
     pathlib.PureWindowsPath, functools.partial, types.WrapperDescriptorType, types.MethodWrapperType,
 }  # fmt: skip
@@ -99,7 +99,6 @@ def by_value(found: type | types.FunctionType) -> bool:
     return place is not found
 
 
-@functools.cache
 def _is_dtype(kind: type) -> bool:
     """Whether instances describe elements of arrays (NumPy, pandas, Arrow, Polars): values, shared by many."""
     root = kind.__module__.partition(".")[0]

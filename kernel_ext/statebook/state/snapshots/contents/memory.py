@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..seams import Pieces, digest_of
+from statebook.state.snapshots.seams import Pieces, digest_of
+
 from .cutting import memory_cuts
 
 
@@ -55,6 +56,6 @@ class Buffers:
         """Number memory that an object hands out itself, each time anew: the stream takes it in order."""
         import numpy as np
 
-        array = np.frombuffer(view, np.uint8)
+        array: Any = np.frombuffer(view, np.uint8)
         self.all.append(Memory(memoryview(array), 0, array.__array_interface__["data"][0], array))
         return len(self.all) - 1

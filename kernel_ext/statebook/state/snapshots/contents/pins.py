@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..seams import Pieces
+from statebook.state.snapshots.seams import Pieces
 
 Place = tuple[int, int]
 """Address and size in bytes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array as stdlib_array
 from typing import TYPE_CHECKING, Any
 
-from .loading import Loading
+from .words.loading import Loading
 
 if TYPE_CHECKING:
     from .pickler import SnapshotPickler
@@ -18,9 +18,7 @@ def reduce_array(pickler: SnapshotPickler, value: Any) -> Any:
     """The reducer of exact ``numpy.ndarray``."""
     import numpy as np
 
-    root = value
-    while isinstance(root.base, np.ndarray):
-        root = root.base
+    root = root_of(value)
     dtype = dtype_word(value.dtype)
     if value.dtype.hasobject:
         return _reduce_objects(pickler, value, root)
@@ -38,6 +36,19 @@ def reduce_array(pickler: SnapshotPickler, value: Any) -> Any:
     pickler.found.array_roots.add(id(root))
     offset = value.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     return Loading.view, (root, axes, offset, value.shape, value.strides, dtype, value.flags.writeable)
+
+
+def root_of(value: Any) -> Any:
+    """The array that owns the memory, or sees it through something that is no array."""
+    import numpy as np
+
+    while True:
+        base = value.base
+        if type(base).__name__ == "DummyArray":  # of numpy.lib.stride_tricks
+            base = base.base
+        if not isinstance(base, np.ndarray):
+            return value
+        value = base
 
 
 def reduce_own(pickler: SnapshotPickler, value: Any, dtype: Any) -> Any:
@@ -72,8 +83,9 @@ def reduce_subclass(pickler: SnapshotPickler, value: Any) -> Any:
     """An array of a subclass that pickles as arrays do: the plain view of it, its type and its attributes."""
     import numpy as np
 
-    kind = type(value)
-    if kind.__reduce__ is not np.ndarray.__reduce__ or kind.__setstate__ is not np.ndarray.__setstate__:
+    kind: Any = type(value)
+    plain: Any = np.ndarray
+    if kind.__reduce__ is not plain.__reduce__ or kind.__setstate__ is not plain.__setstate__:
         return NotImplemented
     state = dict(getattr(value, "__dict__", {}))
     return Loading.subclass, (kind, _plain(pickler, value)), state, None, None, Loading.set_attributes
@@ -124,7 +136,14 @@ def _reduce_objects(pickler: SnapshotPickler, value: Any, root: Any) -> Any:
     if root is value or value.size == 0:
         items = value.transpose(_axes(value) or tuple(range(value.ndim))).reshape(-1).tolist()
         state = (items, value.flags.writeable)
-        return Loading.objects, (value.shape, _axes(value) or tuple(range(value.ndim))), state, None, None, Loading.set_items
+        return (
+            Loading.objects,
+            (value.shape, _axes(value) or tuple(range(value.ndim))),
+            state,
+            None,
+            None,
+            Loading.set_items,
+        )
     offset = value.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     return Loading.object_view, (root, axes, offset, value.shape, value.strides, value.flags.writeable)
 

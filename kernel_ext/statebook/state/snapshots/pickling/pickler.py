@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copyreg
 import pickle
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
-from ..contents.memory import Buffers
-from .loading import Loading
+from statebook.state.snapshots.contents.memory import Buffers
+
 from .lost import Live
+from .words.loading import Loading
 
 _IN_BAND = 1 << 12
 """Bytes below which memory stays in the stream."""
@@ -26,6 +27,8 @@ class Found:
     buffers: Buffers = field(default_factory=Buffers)
     out_of_band: list[int] = field(default_factory=list)
     lost: list[tuple[str, str]] = field(default_factory=list)
+    placeholders: set[int] = field(default_factory=set)
+    """Identities of the objects that are lost."""
     notes: list[str] = field(default_factory=list)
     uses: set[str] = field(default_factory=set)
     """Names that the code in it uses."""
@@ -37,8 +40,8 @@ class Found:
     """Objects made for the stream: alive until the memo is done with, so that no identity is used twice."""
     held: list[tuple[Any, list[tuple[int, int]]]] = field(default_factory=list)
     """Shallow copies of pandas objects, with (buffer, column) of what they hold."""
-    trial: bool = False
-    """Whether it holds objects whose own hooks decide what is pickled: load it once to see that it comes back."""
+    hooked: list[Any] = field(default_factory=list)
+    """Objects whose own hooks decide what is pickled: they are loaded once, to see that they come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class SnapshotPickler(pickle.Pickler):
 
     def __init__(self, namespace: Mapping[str, Any], live: Live) -> None:
         self._parts: list[Any] = []
-        super().__init__(SimpleNamespace(write=self._parts.append), protocol=5, buffer_callback=self._out_of_band)
+        super().__init__(types.SimpleNamespace(write=self._parts.append), protocol=5, buffer_callback=self._out_of_band)
         self.namespace = namespace
         self.live = live
         self.found = Found()
@@ -103,6 +106,7 @@ class SnapshotPickler(pickle.Pickler):
         kind = type(value)
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         self.found.lost.append((name, why))
+        self.found.placeholders.add(id(value))
         return Loading.lost, (name, why, self.live.token(value))
 
     def note(self, text: str) -> None:
@@ -126,7 +130,7 @@ class SnapshotPickler(pickle.Pickler):
 
     def _carefully(self, value: Any) -> Any:
         """What the value's own hooks give, if it is of the form that pickle asks for; else a placeholder."""
-        if isinstance(value, type):
+        if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
             return NotImplemented
         try:
             special = copyreg.dispatch_table.get(type(value))

@@ -8,7 +8,16 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-_KERNEL = ("MainThread", "IOPub", "Heartbeat", "Control", "Shell", "SubShell", "IPythonHistorySavingThread", "statebook")
+_KERNEL = (
+    "MainThread",
+    "IOPub",
+    "Heartbeat",
+    "Control",
+    "Shell",
+    "SubShell",
+    "IPythonHistorySavingThread",
+    "statebook",
+)
 """Names, or their beginnings, of threads that run no code of the user's."""
 
 

@@ -35,7 +35,7 @@ def touched_names(
     """The variables that a cell may have read or changed; `EVERYTHING` when that can't be told.
 
     ``source`` is plain Python, as IPython's input transformers leave it. ``uses`` gives the names that the code held
-    by a variable uses: a function's, a class's methods', a callback's in a list; so this can only err by naming too many.
+    by a variable uses: a function's, a class's methods', a callback's in a list. So it errs by naming too many.
     """
     try:
         code = compile(source, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

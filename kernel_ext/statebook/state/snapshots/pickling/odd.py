@@ -1,0 +1,113 @@
+"""Objects that pickle refuses or silently changes: adapters for some, a placeholder and the reason for the rest."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from .words.loading import Loading
+
+if TYPE_CHECKING:
+    from .pickler import SnapshotPickler
+
+
+def reduce_module(pickler: SnapshotPickler, value: Any) -> Any:
+    """Modules inside containers: by name."""
+    import sys
+
+    name: str = value.__name__
+    if sys.modules.get(name) is not value:
+        return pickler.lose(value, "a module that can't be imported by its name")
+    return Loading.module, (name,)
+
+
+def reduce_weak(pickler: SnapshotPickler, value: Any) -> Any:
+    """Weak references: their target, and the reference to it."""
+    target = value()
+    if target is None:
+        return Loading.dead, ()
+    pickler.found.keep.append(target)
+    return Loading.weak, (target, value.__callback__)
+
+
+def reduce_weak_mapping(pickler: SnapshotPickler, value: Any) -> Any:
+    """Mappings with weak keys or values: their items."""
+    items = list(value.items())
+    pickler.found.keep.append(items)
+    return type(value), (), None, None, iter(items)
+
+
+def reduce_weak_set(pickler: SnapshotPickler, value: Any) -> Any:
+    """Sets of weak references: their members."""
+    members = list(value)
+    pickler.found.keep.append(members)
+    return weakref.WeakSet, (members,)
+
+
+def reduce_lock(pickler: SnapshotPickler, value: Any) -> Any:
+    """Locks: a new one if nobody holds it; who holds one would never give it back."""
+    kind = type(value).__name__
+    held = value._is_owned() if kind == "RLock" else value.locked()  # noqa: SLF001 - the only way to ask
+    if not held and kind == "RLock":
+        held = not value.acquire(blocking=False)  # by another thread
+        if not held:
+            value.release()
+    if held:
+        return pickler.lose(value, "a lock that is held")
+    pickler.note("a lock comes back as a new one")
+    return Loading.lock, (kind,)
+
+
+def reduce_sqlite(pickler: SnapshotPickler, value: Any) -> Any:
+    """SQLite connections: a database in memory with its contents, a file by its path."""
+    try:
+        found = value.execute("PRAGMA database_list").fetchall()
+        data = None if found[0][2] else value.serialize()
+        settings = {name: getattr(value, name) for name in ("row_factory", "text_factory", "isolation_level")}
+    except Exception as error:  # noqa: BLE001 - closed, of another thread, or built without serialize()
+        return pickler.lose(value, str(error))
+    if len(found) > 1 or value.in_transaction:
+        return pickler.lose(value, "a connection with attached databases, temporary tables or an open transaction")
+    pickler.note(
+        f"a connection to {found[0][2]} is opened again; the database file itself is not rewound"
+        if found[0][2]
+        else "a database in memory comes back as a copy, without functions that were registered"
+    )
+    return Loading.sqlite, (found[0][2], data, settings)
+
+
+def reduce_proxy(_pickler: SnapshotPickler, value: Any) -> Any:
+    """Read-only views of mappings, and the keys, values and items of dicts: what they view, and how."""
+    import gc
+
+    (mapping,) = gc.get_referents(value)  # no attribute tells it
+    return Loading.mapping_view, (type(value).__name__, mapping)
+
+
+def reduce_memory_view(pickler: SnapshotPickler, value: Any) -> Any:
+    """Memory views of a whole object; others see a part in a way that can't be named."""
+    if value.obj is not None and type(value.obj) in {bytes, bytearray} and memoryview(value.obj) == value:
+        whole = value.nbytes == len(value.obj) and value.format == "B" and value.contiguous
+        if whole and value.readonly is memoryview(value.obj).readonly:
+            return Loading.memory_view, (value.obj,)
+    return pickler.lose(value, "a view of a part of memory")
+
+
+def reduce_placeholder(pickler: SnapshotPickler, value: Any) -> Any:
+    """What was lost before stays lost, and is named again."""
+    pickler.found.lost.append((value.type, value.why))
+    return NotImplemented
+
+
+def reduce_future(pickler: SnapshotPickler, value: Any) -> Any:
+    """Futures that are done; others wait for work that is not captured."""
+    return NotImplemented if value.done() else pickler.lose(value, "a future that waits for its result")
+
+
+def refuse(why: str) -> Any:
+    """A reducer that always gives a placeholder."""
+
+    def reducer(pickler: SnapshotPickler, value: Any) -> Any:
+        return pickler.lose(value, why)
+
+    return reducer

@@ -1,0 +1,202 @@
+"""Restores a snapshot: everything is loaded beside the live variables first, and then swapped in, all or none."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import threading
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from statebook.errors import StatebookError, UsageError
+
+from .contents.pins import Pin, Place
+from .manifest import Group, Manifest, Missing
+from .pickling.lost import Live
+from .pickling.trial import load_group
+from .pickling.unpickler import NotPlain
+from .pickling.words.loading import Loading
+from .scope.names import variables
+from .surroundings import Surroundings
+from .taking import Capture
+
+Fate = Literal["restored", "kept", "lost", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one variable."""
+
+    name: str
+    fate: Fate
+    """``restored`` from the snapshot; ``kept``, the live object; ``lost``; ``removed``, as it did not exist then."""
+    why: str = ""
+    """Of what is lost, or comes back in another form; "" when a variable is exactly as it was."""
+    cell: str = ""
+    """Of what is lost: the cell that makes it again, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A snapshot that is loaded, and not yet live."""
+
+    manifest: Manifest
+    present: Capture
+    """The variables as they are now, to return to."""
+    outcomes: tuple[Outcome, ...]
+    values: Mapping[str, Any]
+    """New values by name."""
+    kept: frozenset[str]
+    """Keys of groups whose live objects stay."""
+    identities: Mapping[str, int]
+    """Of the live objects that stay, to see that they are still the ones that were compared."""
+    loaded: Mapping[str, Group]
+    pins: Mapping[str, Mapping[Place, Pin]] = field(default_factory=dict)
+    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def loaded_names(self) -> set[str]:
+        """Variables whose code has not been looked at since they were loaded."""
+        return {name for group in self.loaded.values() for name in group.names}
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did."""
+
+    outcomes: tuple[Outcome, ...]
+    failed: tuple[str, ...]
+    """Surroundings that are not as they were, in words."""
+
+
+def prepare(
+    manifest: Manifest,
+    present: Capture,
+    loading: Loading,
+    *,
+    plain: bool,
+) -> Prepared:
+    """Load what differs from the present. A variable that can't be rebuilt is lost, and named; nothing else is."""
+    outcomes: list[Outcome] = []
+    values: dict[str, Any] = {}
+    loaded: dict[str, Group] = {}
+    pins: dict[str, Mapping[Place, Pin]] = {}
+    kept = set()
+    for key, group in manifest.groups.items():
+        if group.same(present.manifest.groups.get(key)):
+            kept.add(key)
+            why = "; ".join(f"with the live {kind}, which is as it is now" for kind, _ in dict.fromkeys(group.lost))
+            outcomes += [Outcome(name, "kept", why) for name in group.names]
+            continue
+        try:
+            found = load_group(group, _stream(group, loading), loading, plain=plain)
+        except Exception as error:  # noqa: BLE001 - the objects' own code may raise anything
+            outcomes += [Outcome(name, "lost", _reason(error)) for name in group.names]
+            continue
+        why = _remarks(group, loading)
+        outcomes += [Outcome(name, "restored", why) for name in group.names]
+        values |= found
+        loaded[key], pins[key] = group, loading.pins
+    for name, missing in manifest.missing.items():
+        outcome, found = _of_missing(name, missing, loading.live)
+        outcomes.append(outcome)
+        values |= found
+    for name, module in manifest.modules.items():
+        outcome, found = _of_module(name, module, loading.namespace, plain=plain)
+        outcomes.append(outcome)
+        values |= found
+    there = present.manifest.names()
+    outcomes += [Outcome(name, "removed") for name in sorted(there - manifest.names())]
+    identities = {name: id(loading.namespace[name]) for key in kept for name in manifest.groups[key].names}
+    return Prepared(manifest, present, tuple(outcomes), values, frozenset(kept), identities, loaded, pins)
+
+
+def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], surroundings: Surroundings) -> Restored:
+    """Put the new values in and take the others out. UsageError when they changed since."""
+    if any(name not in namespace or id(namespace[name]) != known for name, known in prepared.identities.items()):
+        raise UsageError("Variables have changed since this was prepared.", "Prepare it again.")
+    stay = prepared.values.keys() | prepared.identities.keys()
+    present = variables(namespace, hidden).keys() | prepared.present.manifest.modules.keys()
+    gone = [name for name in present if name not in stay]
+    replaced = {name: namespace[name] for name in present if name in namespace}
+    with _undisturbed():
+        namespace.update(prepared.values)
+        for name in gone:
+            namespace.pop(name, None)
+    replaced.clear()  # finalizers of old values run only now
+    try:
+        failed = surroundings.restore(prepared.manifest.surroundings)
+    except StatebookError as error:
+        failed = [f"random states: {error}"]
+    return Restored(prepared.outcomes, tuple(failed))
+
+
+def _stream(group: Group, loading: Loading) -> bytes:
+    """The stream of a group. Raises UsageError when it is not the one that the manifest signs."""
+    data = bytearray(sum(size for _, size in group.stream))
+    loading.fill(memoryview(data), group.stream)
+    stream = bytes(data)
+    if hashlib.sha256(stream).hexdigest() != group.proof:
+        raise UsageError("its bytes are not those that were signed.")
+    return stream
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, NotPlain):
+        return f"a snapshot from elsewhere may bring plain data only, not {error}"
+    text = " ".join(f"{error}".split())[:200]
+    return text if isinstance(error, StatebookError | ValueError) else f"{type(error).__name__}: {text}"
+
+
+def _remarks(group: Group, loading: Loading) -> str:
+    """What is not exactly as it was, in words."""
+    parts = [f"without a part of type {kind}: {why}" for kind, why in dict.fromkeys(loading.gone)]
+    parts += [f"with the live {kind}, which is as it is now" for kind in dict.fromkeys(loading.revived)]
+    return "; ".join([*parts, *group.notes])
+
+
+def _of_missing(name: str, missing: Missing, live: Live) -> tuple[Outcome, dict[str, Any]]:
+    found = live.find(missing.live) if missing.live else None
+    if found is None:
+        return Outcome(name, "lost", f"{missing.type}: {missing.why}", missing.cell), {}
+    return Outcome(name, "kept", f"the live {missing.type}, which is as it is now: {missing.why}", missing.cell), {
+        name: found
+    }
+
+
+def _of_module(name: str, module: str, namespace: Mapping[str, Any], *, plain: bool) -> tuple[Outcome, dict[str, Any]]:
+    import importlib
+    import sys
+
+    known = sys.modules.get(module)
+    if known is None and getattr(namespace.get(name), "__name__", None) == module:
+        known = namespace[name]  # made in the notebook
+    if known is None and plain:
+        return Outcome(name, "lost", f"a snapshot from elsewhere may not import {module}"), {}
+    try:
+        found = known if known is not None else importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - a module's own code may raise anything
+        return Outcome(name, "lost", f"{module} can't be imported: {error}"), {}
+    return Outcome(name, "kept" if namespace.get(name) is found else "restored"), {name: found}
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """The stop button waits until this is over: half a swap would be neither state."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[Any] = []
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *call: caught.append(call))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for call in caught:
+            before(*call)

@@ -1,0 +1,124 @@
+"""What variables alone do not tell: random states, the working directory and changes to the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from statebook.redaction import quotable
+
+from .seams import Chunks, digest_of
+
+_SECRET = re.compile(
+    r"key|token|secret|pass|pwd|credential|auth|cookie|signature|private|dsn|conn(ection)?_?str", re.IGNORECASE
+)
+
+
+class Surroundings:
+    """Reads and restores them, relative to the environment this process began with."""
+
+    def __init__(self, chunks: Chunks, environment: Mapping[str, str] | None = None) -> None:
+        self._chunks = chunks
+        self._begin = dict(os.environ if environment is None else environment)
+
+    def read(self) -> dict[str, Any]:
+        """As JSON-able values; the random states are a chunk of JSON."""
+        states = json.dumps(_random_states(), separators=(",", ":")).encode("ascii")
+        digest = digest_of(states)
+        if not self._chunks.has(digest):
+            self._chunks.put(digest, states)
+        changes, secret = self._changes()
+        return {
+            "folder": _folder(),
+            "environment": changes,
+            "secret": secret,
+            "random": [digest, len(states)],
+        }
+
+    def restore(self, values: Mapping[str, Any]) -> list[str]:
+        """Make them as they were; gives what could not be, in words."""
+        failed = []
+        folder = values.get("folder", "")
+        try:
+            if folder and folder != _folder():
+                os.chdir(folder)
+        except OSError as error:
+            failed.append(f"the working directory {folder}: {error.strerror}")
+        self._restore_environment(values.get("environment", {}), values.get("secret", []))
+        if values.get("random"):
+            digest, size = values["random"]
+            data = bytearray(size)
+            self._chunks.get_into(digest, memoryview(data))
+            failed += _restore_random(json.loads(data))
+        return failed
+
+    def _changes(self) -> tuple[dict[str, str | None], list[str]]:
+        """Variables of the environment that are not as in the beginning; of those that look secret only the names."""
+        changes: dict[str, str | None] = {}
+        secret = []
+        for name in sorted(os.environ.keys() | self._begin.keys()):
+            value = os.environ.get(name)
+            if value == self._begin.get(name):
+                continue
+            if value is not None and is_secret(name, value):
+                secret.append(name)
+            else:
+                changes[name] = value
+        return changes, secret
+
+    def _restore_environment(self, changes: Mapping[str, str | None], secret: list[str]) -> None:
+        present, kept = self._changes()
+        wanted = {name: self._begin.get(name) for name in (*present, *kept)} | dict(changes)
+        for name, value in wanted.items():
+            if name in secret:
+                continue  # set then and now: its value is not stored, so the present one stays
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable of the environment looks like something that must not be stored."""
+    return _SECRET.search(name) is not None or quotable(value) != " ".join(value.split()).rstrip(". ")
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a string is what the manifest holds
+    except OSError:  # it was removed
+        return ""
+
+
+def _random_states() -> dict[str, Any]:
+    version, numbers, gauss = random.getstate()
+    states: dict[str, Any] = {"random": [version, list(numbers), gauss]}
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        state = numpy_random.get_state()
+        if state[0] == "MT19937":
+            states["numpy"] = [state[0], state[1].tolist(), *state[2:]]
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        states["torch"] = torch.get_rng_state().numpy().tobytes().hex()
+    return states
+
+
+def _restore_random(states: Mapping[str, Any]) -> list[str]:
+    version, numbers, gauss = states["random"]
+    random.setstate((version, tuple(numbers), gauss))
+    if "numpy" in states:
+        import numpy as np
+
+        np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002 - the legacy state is what users seed
+    if "torch" in states:
+        torch: Any = sys.modules.get("torch")
+        if torch is None:
+            return ["the random state of torch, which is not imported"]
+        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(states["torch"]), dtype=torch.uint8))
+    return []
