@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
-    """Counts; ``runs`` of the long session have ten events each."""
+    """Counts; ``runs`` of the long session have ten events each, and one in ``every_place`` places is tried."""
 
     commits: int
     growth_runs: int
@@ -17,9 +17,31 @@ class Sizes:
     tokens: int
     memories: int
     recalls: int
+    stops: int
+    every_place: int
 
 
 FULL = Sizes(
-    commits=300, growth_runs=500, long_runs=10_000, opens=9, starts=11, tokens=40, memories=100_000, recalls=200
+    commits=300,
+    growth_runs=500,
+    long_runs=10_000,
+    opens=9,
+    starts=11,
+    tokens=40,
+    memories=100_000,
+    recalls=200,
+    stops=5,
+    every_place=1,
 )
-QUICK = Sizes(commits=10, growth_runs=40, long_runs=100, opens=2, starts=1, tokens=3, memories=500, recalls=10)
+QUICK = Sizes(
+    commits=10,
+    growth_runs=40,
+    long_runs=100,
+    opens=2,
+    starts=1,
+    tokens=3,
+    memories=500,
+    recalls=10,
+    stops=1,
+    every_place=8,
+)

@@ -140,6 +140,18 @@ print(json.dumps({
 }))
 """
 
+STUBBORN = """
+class Stubborn:
+    async def ask(self, question, run):
+        begun()
+        while True:
+            try: await asyncio.sleep(60)
+            except asyncio.CancelledError: note("heard")
+_magics.asker = Stubborn
+use(call('send', {}), say('And on.'))
+"""
+"""A run that heeds no first press: it asks somebody who never answers and swallows cancellations."""
+
 
 @dataclass(frozen=True)
 class Place:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from .conftest import Kernel, wait_until
-from .places import PLACES, REPORT, SETUP
+from .places import PLACES, REPORT, SETUP, STUBBORN
 
 pytestmark = pytest.mark.slow
 
@@ -133,18 +133,6 @@ def begun_and_stopped(kernel, place):
     sent = begin(kernel, place)
     kernel.interrupt()
     return sent
-
-
-STUBBORN = """
-class Stubborn:
-    async def ask(self, question, run):
-        begun()
-        while True:
-            try: await asyncio.sleep(60)
-            except asyncio.CancelledError: note("heard")
-_magics.asker = Stubborn
-use(call('send', {}), say('And on.'))
-"""
 
 
 @pytest.mark.parametrize("around", ["", "%%time\n"])

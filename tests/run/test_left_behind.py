@@ -8,9 +8,10 @@ import statebook
 from statebook.errors import RunPaused
 from statebook.protocol.calls import Limits
 from statebook.protocol.models import TextDelta
-from statebook.run import stopping
 from statebook.run.seams import Silent
-from statebook.run.stopping import Lease, Stoppable
+from statebook.run.stopping import work as stopping
+from statebook.run.stopping.lease import Lease
+from statebook.run.stopping.work import Stoppable
 from statebook.testing import call, say
 
 

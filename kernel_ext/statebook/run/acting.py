@@ -37,7 +37,7 @@ from .environment import Environment, Paused
 from .limits import Clock, affordable, reached
 from .patience import Patience
 from .permission import Permission, heard, permit
-from .stopping import Stoppable, all_ended
+from .stopping.work import Stoppable, all_ended
 
 _STOPPED = "[Stopped while it ran; it may have been done in part.]"
 _BEFORE = "[Stopped before it began; it was not made.]"

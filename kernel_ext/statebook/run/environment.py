@@ -21,7 +21,7 @@ from statebook.tools.toolbox import Toolbox
 from .asking.recorded import Replay
 from .limits import Ceiling
 from .seams import Asker, Check, Sink
-from .stopping import Lease
+from .stopping.lease import Lease
 
 
 @dataclass(frozen=True, slots=True)

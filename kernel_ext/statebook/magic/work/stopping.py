@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statebook.errors import RunInterrupted
 from statebook.ids import checkpoint_name, run_name
+from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.session.session import Session
 
 
@@ -12,13 +13,31 @@ def stopped(session: Session) -> RunInterrupted:
     run = session.run(session.latest) if session.latest else None
     if run is None or run.status != "interrupted":  # an earlier run's
         return RunInterrupted("Stopped before the run began.")
-    kept = "the text so far is kept"
-    if run.steps:
-        kept = f"its {run.steps} finished step{'s' * (run.steps != 1)} and the text so far are kept"
     return RunInterrupted(
-        f"{run_name(run.number)} was stopped; {kept} ({checkpoint_name(run.checkpoint)})."
+        f"{run_name(run.number)} was stopped{_cut_off(run)}; {_kept(run)} ({checkpoint_name(run.checkpoint)})."
         " Run the cell again to go on, or with --fresh to start over."
     )
+
+
+def _cut_off(run: Run) -> str:
+    """The tool calls that were ended in the middle."""
+    names = [call.call.name for call in run.calls if _was_cut(call)]
+    return f" in the middle of {', '.join(dict.fromkeys(names))}" if names else ""
+
+
+def _kept(run: Run) -> str:
+    done = run.steps - sum(map(_was_cut, run.calls))
+    kept = [f"{done} finished step{'s' * (done != 1)}"] if done else []
+    if run.models and run.models[-1].partial:
+        kept.append("the text so far")
+    if not kept:
+        return "nothing was finished yet"
+    one = kept in (["1 finished step"], ["the text so far"])
+    return f"{' and '.join(kept)} {'is' if one else 'are'} kept"
+
+
+def _was_cut(call: CallRecord) -> bool:
+    return call.result is not None and call.result.status == "interrupted"
 
 
 def left(session: Session | None) -> RunInterrupted:

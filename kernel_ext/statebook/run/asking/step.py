@@ -25,7 +25,7 @@ from statebook.protocol.tools import ArtifactData
 from statebook.redaction import clipped, quotable
 from statebook.run.environment import Environment, Paused
 from statebook.run.limits import UNSEEN, Clock, Room, reached, room, used_up, warnings
-from statebook.run.stopping import Stoppable
+from statebook.run.stopping.work import Stoppable
 
 from .draft import Draft
 from .recorded import Repeat

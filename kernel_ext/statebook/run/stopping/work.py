@@ -1,11 +1,10 @@
-"""Ends work that is stopped, within a moment: what does not end is left behind, and can record nothing any more."""
+"""Ends work that is stopped, within a moment: what does not end is left behind."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from statebook.state.interrupt import STOPS
@@ -76,29 +75,6 @@ async def all_ended(tasks: list[asyncio.Task[None]]) -> None:
                 task.cancel()
     for task in tasks:
         _heard(task)
-
-
-class Lease:
-    """The right of a run to record and to draw, until it is taken away: then what is left of it can do neither."""
-
-    def __init__(self) -> None:
-        self.held = True
-        self._lock = threading.RLock()
-
-    @contextmanager
-    def used(self) -> Iterator[None]:
-        """While something is recorded. Raises CancelledError where the right is gone."""
-        with self._lock:
-            if not self.held:
-                raise asyncio.CancelledError
-            yield
-
-    def revoke(self, patience: float = 0.05) -> None:
-        """Take the right away; a record that is just being made, on another thread, is waited for so many seconds."""
-        waited = self._lock.acquire(timeout=patience)
-        self.held = False
-        if waited:
-            self._lock.release()
 
 
 async def _contained(work: Coroutine[Any, Any, T]) -> T:
