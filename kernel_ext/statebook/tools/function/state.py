@@ -8,6 +8,9 @@ from typing import Any
 
 from statebook.errors import ToolError
 
+MOST_STATE = 1_000_000
+"""Characters of a tool's state as JSON: it is journaled again with each change."""
+
 
 def working_copy(state: Mapping[str, Any]) -> dict[str, Any]:
     """A deep copy; a call that fails leaves no half-made change behind."""
@@ -17,9 +20,15 @@ def working_copy(state: Mapping[str, Any]) -> dict[str, Any]:
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Keys of ``after`` that are new or different, as JSON values; None for those that are gone.
 
-    Raises ToolError where a key is not text or a value is not JSON.
+    Raises ToolError where a key is not text, a value is not JSON, or all of it is too much for a journal.
     """
     old, new = _texts(before), _texts(after)
+    size = sum(map(len, new.values()))
+    if size > MOST_STATE:
+        raise ToolError(
+            f"It keeps {size / 1e6:.1f} MB in ctx.state; {MOST_STATE / 1e6:.0f} MB go there.",
+            "Keep large things in a file, and its path in ctx.state.",
+        )
     changed: dict[str, Any] = {key: json.loads(text) for key, text in new.items() if old.get(key) != text}
     changed.update((key, None) for key in old if key not in new)
     return changed
