@@ -19,7 +19,7 @@ from statebook.protocol.models import Cost, Usage, exact, money
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 from statebook.session.waiting import abandoned
-from statebook.ui.lines import amount, duration, footer
+from statebook.ui.lines import amount, duration, ending, footer
 from statebook.ui.render import LARGEST_FIGURE, LIVE, run_html
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sheets.sheet import Sheet
@@ -217,6 +217,16 @@ def test_several_calls_that_wait_are_all_named_with_their_lines():
         assert "%agent approve r3 --all or %agent reject r3 --all" in said
     mixed = journal.intend(wanted[0], "write").add(RunPaused("in_doubt", "")).run()
     assert "To go on: %agent settle r3.2 retry, " in run_text(mixed)
+
+
+def test_a_run_at_work_ends_with_no_card_whatever_its_calls_do():
+    send = call(1, "send_mail", to="a@example.org")
+    for journal in (
+        Journal().model("", [send]).add(ApprovalAsked("approval", send, "write", "why")),
+        Journal().model("", [send]).intend(send, "write"),
+    ):
+        assert ending(journal.run()) is None
+        assert "%agent" not in run_text(journal.run())
 
 
 def test_a_run_that_a_dead_kernel_left_open_is_not_drawn_as_one_that_works():

@@ -91,7 +91,7 @@ def ending(run: Run) -> Ending | None:
     """None while a run works and when it is done."""
     name = run_name(run.number)
     command = f"%agent resume {name}"
-    questions = waiting_in(run)
+    questions = waiting_in(run) if run.status != "running" else []  # there it is the call at work, or a card asks
     if questions and (run.pause is None or run.pause.reason in ("approval", "in_doubt")):
         return _asks(run, questions)
     if run.status == "paused":
@@ -120,7 +120,7 @@ def _asks(run: Run, questions: Sequence[Waiting]) -> Ending:
     shown += [f"and {len(questions) - _ASKED} more: `%agent status`"] if len(questions) > _ASKED else []
     approvals = all(each.kind == "approval" for each in questions)
     every = (f"%agent approve {name} --all", f"%agent reject {name} --all") if approvals else ()
-    return Ending(headline, "\n".join([*shown, detail]), every or first.commands, choice=True)
+    return Ending(headline, "\n".join(shown), every or first.commands, choice=True)
 
 
 def _way_on(detail: str, resume: str) -> tuple[str, tuple[str, ...]]:
