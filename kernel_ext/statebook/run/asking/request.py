@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 
 from statebook.context.files import Files
 from statebook.context.tokens import calibrate
 from statebook.context.window import Past, Window, assemble
 from statebook.errors import StoreDamaged
+from statebook.model.base import Model
 from statebook.protocol.journal.runs import Run
 from statebook.run.environment import Environment
 
@@ -32,6 +35,13 @@ def window_of(run: Run, env: Environment, files: Mapping[str, bytes] | None = No
         calibrate(recent, model),  # of earlier runs: what this one has sent must not change under it
     )
     return assemble(run, past, tools=env.tools.specs(), context_tokens=context)
+
+
+async def know_context(model: Model) -> None:
+    """Have a model find out how much it takes, where it has yet to ask its server: not while the loop stands still."""
+    kind = getattr(type(model), "context_tokens", None)
+    if isinstance(kind, cached_property) and "context_tokens" not in vars(model):
+        await asyncio.to_thread(getattr, model, "context_tokens")
 
 
 def asked(run: Run, env: Environment) -> tuple[str, int]:

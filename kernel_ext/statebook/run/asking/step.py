@@ -30,7 +30,7 @@ from statebook.run.stopping.work import Stoppable
 from .draft import Draft
 from .recorded import Repeat
 from .request import asked as asked_of
-from .request import window_of
+from .request import know_context, window_of
 from .tries import RETRIES, first_try, tell, wait_after
 
 
@@ -41,6 +41,7 @@ async def ask_model(run: Run, env: Environment) -> None:
     outside but its cost, and text that was shown is on disk as the partial text of a failed step. Raises Paused at a
     limit, ModelError when there is no answer to be had.
     """
+    await know_context(env.model)
     for pause in (*RETRIES, None):
         try:
             await _ask_once(run, env)
