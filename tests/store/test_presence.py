@@ -199,3 +199,12 @@ def test_a_forked_process_can_not_touch_the_session(path, open_store, python):
     assert (refused, last) == ([line] * 3, f"{pid} 1 3"), done.stderr
     store = open_store()
     assert (store.get_meta("a"), store.get_meta("b"), store.verify().whole) == ("1", "3", True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there")
+def test_a_name_that_is_no_text_is_refused_in_one_line(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    with pytest.raises(StoreError, match=r"is not UTF-8 here.*Rename it, or start Jupyter with PYTHONUTF8=1"):
+        Store(folder / "book.statebook.duckdb")
+    assert not list(folder.iterdir())

@@ -126,7 +126,8 @@ class Artifacts:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(target)
-            _sync_folder(target.parent)
+            for folder in (target.parent, self.folder, self.folder.parent):  # the folders may be new names too
+                _sync_folder(folder)
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)

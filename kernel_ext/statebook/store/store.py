@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -44,6 +45,11 @@ class Store:
             raise UsageError(f"There is no {path.name} in {path.parent}.", "Run an %%agent cell first.")
         if not path.parent.is_dir():
             raise StoreReadOnly(f"There is no folder {path.parent}.", "Make it first, or choose another place.")
+        if _undecodable(path):
+            raise StoreError(
+                f"The name {os.fsencode(path).decode(errors='replace')} is not UTF-8 here, and DuckDB takes no other.",
+                "Rename it, or start Jupyter with PYTHONUTF8=1.",
+            )
         self.path = path
         self._session = ""
         self.database = Database(path, read_only=read_only, patience=patience)
@@ -170,10 +176,11 @@ class Store:
     def unfinished_runs(self) -> list[tuple[int, bool, bool]]:
         """Runs on any branch that have not ended: (number, whether it paused, whether it ever asked), oldest first."""
         return self.database.rows(
-            "SELECT run, arg_max(kind, seq) FILTER (kind <> 'approval_asked') = 'run_paused' AS paused,"
+            "SELECT run, arg_max(kind, seq) FILTER (WHERE kind <> 'approval_asked') = 'run_paused' AS paused,"
             " bool_or(kind = 'approval_asked') FROM journal"
             " WHERE kind IN ('run_started', 'run_resumed', 'run_paused', 'run_ended', 'approval_asked')"
-            " GROUP BY run HAVING arg_max(kind, seq) FILTER (kind <> 'approval_asked') <> 'run_ended' ORDER BY run"
+            " GROUP BY run HAVING arg_max(kind, seq) FILTER (WHERE kind <> 'approval_asked') <> 'run_ended'"
+            " ORDER BY run"
         )
 
     def runs_with_key(self, key: str) -> list[tuple[int, str]]:
@@ -203,8 +210,9 @@ class Store:
         """
         counted, estimated, dollars, unknown = self.database.row(
             "SELECT coalesce(sum(input_tokens + output_tokens), 0)::BIGINT,"
-            " coalesce(sum(estimated_tokens) FILTER (input_tokens + output_tokens = 0 AND dollars IS NULL), 0)::BIGINT,"
-            f" coalesce(sum(dollars), 0)::DOUBLE, count(*) FILTER (dollars IS NULL) FROM ({VIEWS['spend']})"
+            " coalesce(sum(estimated_tokens) FILTER (WHERE input_tokens + output_tokens = 0 AND dollars IS NULL), 0)"
+            "::BIGINT,"
+            f" coalesce(sum(dollars), 0)::DOUBLE, count(*) FILTER (WHERE dollars IS NULL) FROM ({VIEWS['spend']})"
         )
         cost = Cost(float(dollars), int(unknown))
         return Spent(int(counted) + int(estimated), int(estimated), cost=cost)
@@ -212,7 +220,7 @@ class Store:
     def worked(self, after: int = 0) -> Spent:
         """The steps that were finished after an entry, and the seconds they took, on all branches."""
         steps, seconds = self.database.row(
-            "SELECT count(*) FILTER (kind IN ('model_answered', 'tool_finished')),"
+            "SELECT count(*) FILTER (WHERE kind IN ('model_answered', 'tool_finished')),"
             " coalesce(sum((body->>'$.seconds')::DOUBLE), 0)::DOUBLE FROM journal WHERE seq > ?"
             " AND kind IN ('model_answered', 'model_failed', 'model_interrupted', 'tool_finished')",
             [after],
@@ -239,6 +247,15 @@ class Store:
     def verify(self) -> Report:
         """Walk hashes and references."""
         return verify(self.database, self.artifacts)
+
+
+def _undecodable(path: Path) -> bool:
+    """Whether a name holds bytes that Python could not read as text in this locale."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 _VIEWS_HINT = (
