@@ -39,7 +39,7 @@ def test_it_is_drawn_as_it_goes_and_leaves_a_report(kernel, scratch, ledger):
     kernel.cell("%%agent\nSend it.", answers=["y"])
     entries = kernel.cell("print(get_ipython()._statebook.magics.session().store.journal.last_seq)").text
 
-    out = kernel.cell("%agent drill\nprint('and after')", timeout=120)
+    out = kernel.cell("%agent drill --timeout 5m\nprint('and after')", timeout=250)
     drawn = [each["data"]["text/plain"] for each in (*out.displays, *out.updates)]
     assert "of 11: r1 is killed at each of its steps" in drawn[0]
     assert out.shown.startswith("r1 was killed at 11 moments: nothing was lost, nothing was done twice; after 2 of")
@@ -47,7 +47,7 @@ def test_it_is_drawn_as_it_goes_and_leaves_a_report(kernel, scratch, ledger):
     assert "<svg" in out.updates[-1]["data"]["text/html"]
     assert "and after" in out.text
 
-    out = kernel.cell("%agent drill r1 --steps 2 -v", stdin=False, timeout=120)
+    out = kernel.cell("%agent drill r1 --steps 2 -v --timeout 5m", stdin=False, timeout=250)
     assert len(out.displays) == 1
     assert not out.updates
     assert "step 2 send_mail, done, its result not on disk yet: a person has to say" in out.text

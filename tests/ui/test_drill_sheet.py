@@ -98,6 +98,8 @@ def test_what_was_left_out_is_named_with_the_line_that_tries_it():
     sheet = DrillSheet(replace(whole, outcomes=whole.outcomes[:5]))
     assert sheet.headline.startswith("r3 was killed at 5 of 19 moments: nothing was lost")
     assert "14 moments of 19 were left out, in steps 2 to 5. `%agent drill r3 --steps 2-5` tries these" in repr(sheet)
+    nearly = repr(DrillSheet(replace(whole, outcomes=whole.outcomes[:-1])))
+    assert "1 moment of 19 was left out, in step 5. `%agent drill r3 --steps 5` tries it," in nearly
     assert DrillSheet(replace(whole, outcomes=())).headline == "The time was over before r3 was killed once."
 
 

@@ -20,8 +20,8 @@ from .child import carry_out, lay_out, report_failure
 from .moments import Moment
 from .scratch import Ledger, store_in
 
-_PATIENCE = 30.0
-"""Seconds that one process may take; a run without a network and without waiting takes less than one."""
+_PATIENCE = 120.0
+"""Seconds that one process may take; without a network and without waiting it takes less than one."""
 
 _FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 """macOS's libraries do not bear a fork, Windows has none: there each process is started anew, which takes longer."""

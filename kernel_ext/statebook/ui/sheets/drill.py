@@ -125,9 +125,12 @@ class DrillSheet:
         left = report.left_out
         if left:
             first, last = left[0].step, left[-1].step
+            steps = f"{first}-{last}" if last > first else f"{first}"
+            where = f"steps {first} to {last}" if last > first else f"step {first}"
             notes.append(
-                f"The time was over: {_count(len(left), 'moment')} of {len(report.planned)} were left out, in steps"
-                f" {first} to {last}. `%agent drill {run_name(report.run)} --steps {first}-{last}` tries these,"
+                f"The time was over: {_count(len(left), 'moment')} of {len(report.planned)}"
+                f" {'was' if len(left) == 1 else 'were'} left out, in {where}."
+                f" `%agent drill {run_name(report.run)} --steps {steps}` tries {'it' if len(left) == 1 else 'these'},"
                 " and `--timeout` gives more time."
             )
         return notes
