@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import cached_property
 
 import pytest
 import statebook
@@ -296,6 +297,38 @@ def test_a_model_that_is_left_behind_adds_nothing_to_what_is_kept(session_of, go
     before = go(check(session))
     assert session.session.run(1).models[0].partial == "Kept. "
     assert session.store.journal.last_seq == before
+
+
+def test_a_stop_is_noticed_while_a_model_asks_its_server_how_much_it_takes(session_of, go):
+    class Asks:
+        name = "scripted:asks"
+
+        @cached_property
+        def context_tokens(self):
+            where.append(threading.current_thread())
+            asked.set()
+            free.wait(20)
+            return 1_000_000
+
+        async def stream(self, request):
+            raise AssertionError("it was asked after all")
+            yield
+
+    asked, free, where = threading.Event(), threading.Event(), []
+
+    async def check(session):
+        task = asyncio.create_task(session.ask("Go"))
+        assert await asyncio.to_thread(asked.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        free.set()
+
+    session = session_of(check=False)
+    session.session.use(Asks())
+    go(check(session))
+    assert session.session.run(1).status == "interrupted"
+    assert threading.main_thread() not in where
 
 
 class DeafAsker:
