@@ -1,113 +1,123 @@
-"""Crash recorded sessions: read a record, lay out what crashes at many of its moments leave, and judge each.
-
-Run as a program, it prints one JSON line per broken promise and one with the counts:
-
-- ``python crash.py judge RECORD FOLDER COUNT SEED [BEFORE]``: judge COUNT crashes of the sessions in FOLDER. BEFORE
-  holds what lay in FOLDER when the record began.
-- ``python crash.py lay RECORD FOLDER COUNT SEED TARGET``: lay out COUNT crashes below TARGET instead.
-- ``python crash.py go FOLDER``: go on with all sessions in FOLDER, as after a crash.
-"""
+"""Every moment of every recorded life, and what a crash there may leave: the scenarios, and their judgement."""
 
 import json
 import random
-import shutil
-import sys
 from collections import Counter
-from pathlib import Path
+from dataclasses import dataclass
 
-from disk import Disk, requests_of
-from judge import judge, lay_out
+from disk import FATES, Disk
+from judge import PROMISES, lost, outcome
 
-TRIES = 4
-"""How often a moment is tried for a state that was not seen yet."""
+_IN_FOLDS = 2
+"""Fates tried at a moment in a fold, beside the kill: there are many such moments, and they are much alike."""
 
-
-def sessions_in(record, folder):
-    """{name: requests} of the sessions, each in a folder of its own."""
-    sessions = {}
-    for request in requests_of(record):
-        sessions.setdefault(Path(request.name).relative_to(folder).parts[0], []).append(request)
-    return sessions
+BOUNDARIES = ("commit", "gap", "fold", "")
+"""Just after a commit is on disk; between an act outside and the commit of its result; in a fold; anywhere else."""
 
 
-def crashes(record, folder, count, seed, before=None):
-    """(session, moment, whether in a fold, {name: bytes}) of states that all differ."""
-    choose = random.Random(seed)
-    sessions = sessions_in(record, folder)
-    for number, (name, requests) in enumerate(sessions.items()):
-        share = count * (number + 1) // len(sessions) - count * number // len(sessions)
-        yield from _crashes(name, requests, share, choose, _found(before, folder, name))
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """After a request of a life that changed something; ``place`` counts from 1, 0 is before the first."""
+
+    life: str
+    place: int
+    around: str
+    """One of `BOUNDARIES`."""
 
 
-def _found(before, folder, name):
-    if before is None:
-        return {}
-    found = (path for path in (before / name).rglob("*") if path.is_file())
-    return {str(folder / path.relative_to(before)): path.read_bytes() for path in found}
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One crash: the moment, and what the disk and the world outside kept, as {name: bytes}."""
+
+    moment: Moment
+    fate: str
+    state: dict[str, bytes]
+
+    @property
+    def name(self):
+        """What the scenario is reproduced by."""
+        return f"{self.moment.life}/{self.moment.place}/{self.fate}"
 
 
-def _crashes(name, requests, count, choose, found):
-    moments = _moments(requests, count, choose, found)
-    disk, seen = Disk(found), set()
-    for moment in range(len(requests) + 1):
-        for _ in range(moments[moment]):
-            state = next((s for s in (disk.after_crash(choose) for _ in range(TRIES)) if _key(s) not in seen), None)
-            if state is not None:
-                seen.add(_key(state))
-                yield name, moment, disk.folding, state
-        if moment < len(requests):
-            disk.take(requests[moment])
+def moments(requests):
+    """(moment, disk as it is then) for each request of each life that changed something."""
+    disk, life, place = Disk(), "", 0
+    for request in requests:
+        changed = disk.take(request)
+        if request.outside and request.name.endswith("/life") and request.what == "w":
+            life, place = json.loads(request.data).get("begins", ""), 0
+            disk.settle()
+            if life:
+                yield Moment(life, 0, ""), disk
+        elif life and changed:
+            place += 1
+            yield Moment(life, place, _around(request, disk)), disk
 
 
-def _moments(requests, count, choose, found):
-    """A third anywhere, a third in folds, which are short, a third just after something was done outside."""
-    disk, folds, acts = Disk(found), [], []
-    for moment, request in enumerate(requests, 1):
-        disk.take(request)
-        if disk.folding:
-            folds.append(moment)
-        if request.name.endswith("/ledger"):
-            acts += [moment, min(moment + 1, len(requests))]
-    anywhere = range(len(requests) + 1)
-    kinds = (folds or anywhere, acts or anywhere, anywhere)
-    return Counter(choose.choice(kinds[number % 3]) for number in range(count))
+def _around(request, disk):
+    if request.outside:
+        return "gap" if request.name.endswith("/ledger") else ""
+    if request.what == "s" and request.name.endswith(".wal"):
+        return "commit"
+    return "fold" if disk.folding else ""
 
 
-def _key(state):
+def scenarios(requests, seed):
+    """All that differ at their moment."""
+    for moment, disk in moments(requests):
+        seen = set()
+        choose = random.Random(f"{seed}/{moment.life}/{moment.place}")
+        for fate in _fates(disk, choose):
+            state = disk.after_crash(fate, random.Random(f"{seed}/{moment.life}/{moment.place}/{fate}"))
+            key = key_of(state)
+            if key not in seen:
+                seen.add(key)
+                yield Scenario(moment, fate, state)
+
+
+def _fates(disk, choose):
+    if disk.quiet:
+        return FATES[:1]
+    return (FATES[0], *choose.sample(FATES[1:], _IN_FOLDS)) if disk.folding else FATES
+
+
+def key_of(state):
+    """Equal for states that are equal byte for byte."""
     return hash(tuple(sorted(state.items())))
 
 
-def judge_all(record, folder, count, seed, before=None):
-    """Judge each crash in a folder that is used again; broken ones are kept beside it."""
-    total = Counter()
-    for name, moment, folding, state in crashes(record, folder, count, seed, before):
-        place = folder.with_name(f"{folder.name}-crashed")
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-        lay_out(state, folder / name, place)
-        broken, counts = judge(place)
-        total.update(counts, scenarios=1, folds=int(folding), broken=len(broken))
-        if broken:
-            kept = folder.with_name(f"{folder.name}-broken-{name}-{moment}")
-            kept.mkdir(exist_ok=True)
-            lay_out(state, folder / name, kept)
-            print(json.dumps({"session": name, "moment": moment, "kept": str(kept), "broken": broken}))
-    print(json.dumps({"total": total}))
+def lay_out(state, folder):
+    """Make a folder hold what a crash left."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    folder.mkdir(exist_ok=True)
+    for name, data in state.items():
+        target = folder.joinpath(name.removeprefix(f"{folder}/"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
 
 
-def main(what, *given):
-    if what == "go":
-        for place in sorted(Path(given[0]).iterdir()):
-            judge(place)
-        return
-    record, folder, count, seed, *rest = given
-    arguments = Path(record), Path(folder), int(count), int(seed)
-    if what == "judge":
-        judge_all(*arguments, *map(Path, rest))
-        return
-    for number, (name, _moment, _folding, state) in enumerate(crashes(*arguments)):
-        lay_out(state, Path(folder) / name, Path(rest[0]) / f"s{number}")
+class Judge:
+    """Judges scenarios in the folder where they were lived; what is equal byte for byte is gone on with once."""
 
+    def __init__(self, folder):
+        self._folder = folder
+        self._known = {}
+        self.total = Counter()
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    def take(self, scenario):
+        """The promises that a scenario broke."""
+        promises, state = {}, {}
+        for name, data in scenario.state.items():
+            last = name.rpartition("/")[2]
+            (promises if last in PROMISES else state)[last if last in PROMISES else name] = data
+        state.pop(f"{self._folder}/life", None)
+        key = key_of(state)
+        if key not in self._known:
+            lay_out(state, self._folder)
+            self._known[key] = outcome(self._folder)
+            self.total["states"] += 1
+        found = self._known[key]
+        broken = [*found.broken, *lost(found, promises)]
+        self.total.update(found.counts, scenarios=1, broken=bool(broken), **{scenario.fate: 1})
+        return broken

@@ -7,26 +7,31 @@ tears a write between two sectors. Names are given and removed in order; how man
 differs between file systems, so both kinds are tried:
 
 - any sync writes out all names so far (a journal of them, as ext4, XFS and APFS have), or
-- a sync writes out only the names of its own file, or of its folder (as btrfs does, and POSIX allows).
+- a sync writes out only the names of its own file, or in its folder (as btrfs does, and POSIX allows).
 
-Files below a folder that a process uses to keep count of the world outside (``WORLD``) are not on this disk: what
-happened outside has happened.
+What happens outside (`outside.FILES`) is not on this disk: what happened has happened.
 """
 
 import random
 import struct
 from dataclasses import dataclass, field
 
-WORLD = ("acknowledged", "ledger", "asked")
+from outside import FILES
+
 SECTOR, PAGE = 512, 4096
 _HEAD = struct.Struct("<cHHQQ")
+
+KILLS = ("killed", "killed-in-a-write")
+POWER_CUTS = ("only-what-was-synced", "names-lost", "cut-short", "scattered")
+FATES = (*KILLS, *POWER_CUTS)
+"""What may become of a disk: the process was killed, or the power failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request about ``name``; ``what`` is one of
 
-    c(reate), w(rite), t(runcate), s(ync), u(nlink), r(ename to ``other``), l(ink as ``other`` too).
+    c(reate), m(ake folder), w(rite), t(runcate), s(ync), u(nlink), r(ename to ``other``), l(ink as ``other`` too).
     """
 
     what: str
@@ -34,6 +39,11 @@ class Request:
     other: str
     offset: int
     data: bytes
+
+    @property
+    def outside(self):
+        """Whether it is about the world outside."""
+        return self.name.rpartition("/")[2] in FILES
 
 
 def requests_of(record):
@@ -54,41 +64,52 @@ class File:
 
     safe: bytes = b""
     pending: list[Request] = field(default_factory=list)
+    folder: bool = False
+
+    def settle(self):
+        """All of it is safe now."""
+        self.safe, self.pending = _applied(self.safe, self.pending), []
 
 
 class Disk:
     """Files by name while requests come in."""
 
-    def __init__(self, found=()):
-        """``found``: (name, bytes) of what lies there at first, safely."""
+    def __init__(self):
         self.names: dict[str, File] = {}
         self.world: dict[str, bytes] = {}
-        for name, data in dict(found).items():
-            if _outside(name):
-                self.world[name] = data
-            else:
-                self.names[name] = File(data)
-        self._settled = dict(self.names)
+        self._folders: set[str] = set()
+        self._last: Request | None = None
+        self._settled: dict[str, File] = {}
         self._steps: list[tuple[str, dict[str, File | None]]] = []
-        """("names", what changed) and ("sync", the names of the file that was synced), since they were settled."""
+        """("names", what changed) and ("sync", the names that were written out), since all were settled."""
 
     def take(self, request):
-        """The next request, fully carried out as far as the process can see."""
-        name = request.name
-        if _outside(name):
-            if request.what == "w":
-                self.world[name] = self.world.get(name, b"") + request.data
-        elif request.what == "c":
-            if name not in self.names:
-                self._rename({name: File()})
-        elif request.what == "u":
+        """The next request, fully carried out as far as the process can see; whether it changed anything."""
+        self._last = request
+        name, what = request.name, request.what
+        if request.outside:
+            return self._happened(request)
+        if what in "cm":
+            if name in self.names:
+                return False
+            self._folders |= {name} if what == "m" else set()
+            self._rename({name: File(folder=what == "m")})
+        elif what == "u":
             self._rename({name: None})
-        elif request.what in "rl":
-            self._rename({request.other: self.names[name]} | ({name: None} if request.what == "r" else {}))
-        elif request.what == "s":
+        elif what in "rl":
+            self._rename({request.other: self.names[name]} | ({name: None} if what == "r" else {}))
+        elif what == "s":
             self._sync(name)
         else:
             self.names[name].pending.append(request)
+        return True
+
+    def _happened(self, request):
+        if request.what == "w":
+            self.world[request.name] = self.world.get(request.name, b"") + request.data
+        elif request.what == "u":
+            self.world.pop(request.name, None)
+        return request.what == "w"
 
     def _rename(self, changes):
         self._steps.append(("names", changes))
@@ -96,31 +117,56 @@ class Disk:
 
     def _sync(self, name):
         file = self.names.get(name)
-        if file is None:  # a folder
-            self._settled, self._steps = dict(self.names), []
+        if file is not None and not file.folder:
+            file.settle()
+            self._steps.append(("sync", {each: file for each, other in self.names.items() if other is file}))
             return
-        file.safe, file.pending = _applied(file.safe, file.pending), []
-        self._steps.append(("sync", {each: file for each, other in self.names.items() if other is file}))
+        changed = {each for _, changes in self._steps for each in changes}
+        inside = {each for each in changed if each.rpartition("/")[0] == name}
+        self._steps.append(("sync", {each: self.names.get(each) for each in inside}))
+        if inside == changed:
+            self._settled, self._steps = dict(self.names), []
+
+    def settle(self):
+        """All that was asked for is safe: a life begins."""
+        for file in self.names.values():
+            file.settle()
+        self._settled, self._steps = dict(self.names), []
 
     @property
     def folding(self):
         """Whether a log is being folded into its file at this moment."""
         return any(name.endswith(".fold") for name in self.names)
 
-    def after_crash(self, choose: random.Random):
-        """{name: bytes} of what is found afterwards."""
-        files = {}
-        if choose.random() < 0.3:
-            names, keep = self.names, _killed
-        else:
-            names, keep = self._names_after(choose), _powerless
-        for file in names.values():
-            if file not in files:
-                files[file] = keep(file, choose)
-        return {name: files[file] for name, file in names.items()} | self.world
+    @property
+    def quiet(self):
+        """Whether everything is safe, so that all fates are one."""
+        return not self._steps and not any(file.pending for file in self.names.values())
 
-    def _names_after(self, choose):
-        kept = choose.choice([0, len(self._steps), choose.randint(0, len(self._steps))])
+    def after_crash(self, fate, choose: random.Random):
+        """{name: bytes} of what is found afterwards."""
+        if fate in KILLS:
+            names, keep = self.names, self._killed if fate == "killed" else self._torn
+        else:
+            names, keep = self._names_after(fate, choose), _KEEPS[fate]
+        contents: dict[File, bytes] = {}
+        found = {}
+        for name, file in names.items():
+            if not file.folder and self._reached(name, names):
+                if file not in contents:
+                    contents[file] = keep(file, choose)
+                found[name] = contents[file]
+        return found | self.world
+
+    def _reached(self, name, names):
+        """A file is found where all folders on the way to it are."""
+        while name := name.rpartition("/")[0]:
+            if name in self._folders and name not in names:
+                return False
+        return True
+
+    def _names_after(self, fate, choose):
+        kept = {POWER_CUTS[0]: 0, "cut-short": len(self._steps)}.get(fate, choose.randint(0, len(self._steps)))
         if choose.random() < 0.5:
             synced = [place for place, (what, _) in enumerate(self._steps) if what == "sync"]
             kept = max([kept, *synced])
@@ -130,9 +176,15 @@ class Disk:
                 names = _renamed(names, changes)
         return names
 
+    def _killed(self, file, _choose):
+        return _applied(file.safe, file.pending)
 
-def _outside(name):
-    return name.rsplit("/", 1)[-1] in WORLD
+    def _torn(self, file, choose):
+        """All that was asked for, but the last write of the process is torn between two pages."""
+        pending = list(file.pending)
+        if pending and pending[-1] is self._last and self._last.what == "w":
+            pending[-1] = _torn(pending[-1], choose, PAGE)
+        return _applied(file.safe, pending)
 
 
 def _renamed(names, changes):
@@ -143,35 +195,34 @@ def _renamed(names, changes):
     return made
 
 
-def _killed(file, choose):
-    """All that was asked for, but the last write of the process may be torn between two pages."""
-    pending = list(file.pending)
-    if pending and pending[-1].what == "w" and choose.random() < 0.5:
-        pending[-1] = _torn(pending[-1], choose, PAGE)
-    return _applied(file.safe, pending)
+def _safe(file, _choose):
+    return file.safe
 
 
-def _powerless(file, choose):
-    """All of what was asked for, none of it, its first part with the last write torn, or of each page another part."""
-    count = len(file.pending)
-    kept = choose.choice([0, count, choose.randint(0, count), None])
-    if kept is None:
-        return _scattered(file, choose)
-    pending = file.pending[:kept]
-    if pending and pending[-1].what == "w" and choose.random() < 0.5:
+def _all(file, _choose):
+    return _applied(file.safe, file.pending)
+
+
+def _cut_short(file, choose):
+    """The first part of what was asked for, its last write torn between two sectors."""
+    pending = file.pending[: choose.randint(0, len(file.pending))]
+    if pending and pending[-1].what == "w":
         pending[-1] = _torn(pending[-1], choose, SECTOR)
     return _applied(file.safe, pending)
 
 
 def _scattered(file, choose):
     """Pages go to the disk in any order, each as it was at some moment; what never went is the old page, or zeros."""
-    states = [file.safe]
-    for request in file.pending:
-        states.append(_applied(states[-1], [request]))
-    moments = sorted(choose.choices(range(len(states)), k=3))
+    if not file.pending:
+        return file.safe
+    moments = sorted(choose.choices(range(len(file.pending) + 1), k=3))
+    states = {moment: _applied(file.safe, file.pending[:moment]) for moment in set(moments)}
     length = len(states[moments[-1]])
     pages = (states[choose.choice(moments)][place : place + PAGE] for place in range(0, length, PAGE))
     return b"".join(page.ljust(PAGE, b"\0") for page in pages)[:length]
+
+
+_KEEPS = dict(zip(POWER_CUTS, (_safe, _all, _cut_short, _scattered), strict=True))
 
 
 def _torn(request, choose, unit):
@@ -182,6 +233,8 @@ def _torn(request, choose, unit):
 
 
 def _applied(content, requests):
+    if not requests:
+        return content
     made = bytearray(content)
     for request in requests:
         if request.what == "t":

@@ -1,4 +1,4 @@
-/* Records what a process asks of the disk below one folder: every write, cut, sync, rename and removal, in order. */
+/* Records what a process asks of the disk below one folder: every write, cut, sync, name and removal, in order. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -74,5 +75,7 @@ int close(int fd) { REAL(close); if (fd >= 0 && fd < FILES) { free(names[fd]); n
 int unlink(const char *path) { REAL(unlink); int r = real(path); if (!r && inside(path)) note('u', path, NULL, 0, NULL, 0); return r; }
 int remove(const char *path) { REAL(remove); int r = real(path); if (!r && inside(path)) note('u', path, NULL, 0, NULL, 0); return r; }
 int rename(const char *a, const char *b) { REAL(rename); int r = real(a, b); if (!r && (inside(a) || inside(b))) note('r', a, b, 0, NULL, 0); return r; }
+int mkdir(const char *path, mode_t mode) { REAL(mkdir); begin(); int r = real(path, mode); if (!r && inside(path)) note('m', path, NULL, 0, NULL, 0); return r; }
+int rmdir(const char *path) { REAL(rmdir); int r = real(path); if (!r && inside(path)) note('u', path, NULL, 0, NULL, 0); return r; }
 int link(const char *a, const char *b) { REAL(link); int r = real(a, b); if (!r && inside(b)) note('l', a, b, 0, NULL, 0); return r; }
 int linkat(int x, const char *a, int y, const char *b, int flags) { REAL(linkat); int r = real(x, a, y, b, flags); if (!r && inside(b)) note('l', a, b, 0, NULL, 0); return r; }

@@ -2,12 +2,18 @@
 
 import random
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
-DISK = runpy.run_path(str(Path(__file__).with_name("disk.py")))
-Disk, Request, PAGE, SECTOR = DISK["Disk"], DISK["Request"], DISK["PAGE"], DISK["SECTOR"]
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # programs of this folder import each other
+try:
+    DISK = runpy.run_path(str(HERE / "disk.py"))
+finally:
+    sys.path.remove(str(HERE))
+Disk, Request, PAGE, SECTOR, FATES = (DISK[name] for name in ("Disk", "Request", "PAGE", "SECTOR", "FATES"))
 
 
 def write(name, data, at=0):
@@ -23,7 +29,7 @@ def found_after(*requests, times=400):
     disk = Disk()
     for request in requests:
         disk.take(request)
-    return [disk.after_crash(random.Random(seed)) for seed in range(times)]
+    return [disk.after_crash(FATES[seed % len(FATES)], random.Random(seed)) for seed in range(times)]
 
 
 @pytest.fixture
@@ -76,3 +82,19 @@ def test_a_link_and_a_new_name_lead_to_the_same_bytes(synced):
 def test_the_world_outside_forgets_nothing():
     told = act("c", "/d/ledger"), write("/d/ledger", b"one\n"), write("/d/ledger", b"two\n")
     assert {found["/d/ledger"] for found in found_after(*told)} == {b"one\ntwo\n"}
+
+
+def test_a_new_folder_may_be_forgotten_with_all_in_it_until_its_own_folder_is_synced():
+    made = act("c", "/d/x"), act("s", "/d"), act("m", "/d/e"), act("c", "/d/e/a"), write("/d/e/a", b"1")
+    within = act("s", "/d/e/a"), act("s", "/d/e")
+    assert {"/d/e/a" in found for found in found_after(*made, *within)} == {True, False}
+    assert {found.get("/d/e/a") for found in found_after(*made, *within, act("s", "/d"))} == {b"1"}
+
+
+def test_a_life_begins_with_what_is_safe(synced):
+    disk = Disk()
+    for request in (*synced, write("/d/a", b"2" * PAGE)):
+        disk.take(request)
+    disk.settle()
+    assert disk.quiet
+    assert {disk.after_crash(fate, random.Random(1))["/d/a"][:1] for fate in FATES} == {b"2"}
