@@ -9,6 +9,7 @@ import sys
 import pytest
 from statebook.errors import SessionLocked, StoreDamaged, StoreError, StoreReadOnly, StoreTooNew, UsageError
 from statebook.store import schema
+from statebook.store.file.faults import explain
 from statebook.store.store import Store
 
 from .conftest import keep, tampered
@@ -118,6 +119,7 @@ KILLED = """
 import os, pathlib, shutil, signal, sys
 from statebook.errors import StoreError
 from statebook.store import schema
+from statebook.store.file.faults import explain
 from statebook.store.store import Store
 import duckdb, pandas
 import statebook.protocol.journal.codec, statebook.store.verify  # once, not in each child
@@ -357,6 +359,87 @@ def test_a_full_disk_loses_nothing_acknowledged_and_the_next_commit_works(path, 
     assert int(after) == int(last) + 1 if int(last) else 2
     assert store.as_of_head.tool_state("t")["n"] == "after"
     assert store.verify().whole
+
+
+LOW = """
+import os, pathlib, resource, sys
+from statebook.errors import StoreError
+from statebook.protocol.journal.events import ToolStateSet
+from statebook.store.journal import Place
+from statebook.store.store import Store
+store = Store(pathlib.Path(sys.argv[1]))
+used = int(open("/proc/self/statm").read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+resource.setrlimit(resource.RLIMIT_AS, (used + 20_000_000, -1))
+last, told = 0, ""
+for n in range(400):
+    try:
+        last = store.commit([(Place(), ToolStateSet("t", {"n": os.urandom(100_000).hex()}))])[-1].seq
+    except StoreError as error:
+        told = str(error)
+        break
+resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+print(told)
+print(last, store.commit([(Place(), ToolStateSet("t", {"n": "after"}))])[-1].seq, store.verify().whole)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS counts there")
+def test_too_little_memory_loses_nothing_and_is_told(path, open_store, python):
+    open_store().close()
+    told, counted = python(LOW, path).stdout.splitlines()
+    assert told.startswith(f"There is not enough memory to work on {path.name}. Free some and run the cell again")
+    last, after, whole = counted.split()
+    assert (int(after), whole) == (int(last) + 1, "True")
+
+
+def test_a_place_without_locks_is_not_taken_for_another_kernel_here(path):
+    told = explain(OSError("Could not set lock on file: Conflicting lock is held in PID 0. See also"), path)
+    assert isinstance(told, SessionLocked)
+    assert (told.pid, "keep the session on a local disk" in str(told)) == (None, True)
+
+
+DROP = """
+import os, pathlib, sys
+from statebook.errors import StatebookError
+from statebook.protocol.journal.events import ToolStateSet
+from statebook.store.journal import Place
+from statebook.store.store import Store
+import duckdb, pandas, uuid  # before: the other user may not
+from statebook.store import verify
+path = pathlib.Path(sys.argv[1])
+if os.geteuid() == 0:
+    os.chown(path.parent, 65534, 65534)
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+store = Store(path)
+put = lambda n: store.commit([(Place(), ToolStateSet("t", {"n": n}))])[-1].seq
+last = put(1)
+store.fold()
+path.parent.chmod(0o555)
+try:
+    last = put(2)
+except StatebookError as error:
+    print(type(error).__name__, error)
+path.parent.chmod(0o755)
+print(put(3) == last + 1, store.verify().whole)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_folder_that_may_not_be_written_any_more_is_told_and_goes_on_when_it_may(path, python):
+    for folder in path.parents:
+        if folder.stat().st_mode & 0o055 != 0o055:  # pytest's own folders, however deep
+            folder.chmod(0o755)
+    folder = path.parent / "theirs"
+    folder.mkdir()
+    done = python(DROP, folder / path.name)
+    assert done.returncode == 0, done.stderr
+    told, went_on = done.stdout.splitlines()
+    assert told.startswith(f"StoreReadOnly {path.name} can't be written in {folder}. Make the folder writable")
+    assert went_on == "True True"
 
 
 # -- death -------------------------------------------------------------------------------------------------------

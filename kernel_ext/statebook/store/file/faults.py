@@ -42,7 +42,9 @@ def explain(error: Exception, path: Path) -> StoreError:
             f"{path.name} can't be read: {_first_line(text)}",
             _ANEW,
         )
-    return StoreError(f"{path.name}: {_first_line(text)}", "Run the cell again; what was acknowledged is on disk.")
+    return StoreError(
+        f"{path.name}: {_first_line(text).rstrip('.')}.", "Run the cell again; what was acknowledged is on disk."
+    )
 
 
 def foreign(path: Path) -> StoreDamaged | None:
@@ -77,6 +79,13 @@ def _read_only(_: str, path: Path) -> StoreError:
     )
 
 
+def _no_memory(_: str, path: Path) -> StoreError:
+    return StoreError(
+        f"There is not enough memory to work on {path.name}.",
+        "Free some and run the cell again; what was acknowledged is on disk.",
+    )
+
+
 def _other_log(_: str, path: Path) -> StoreError:
     return StoreDamaged(
         f"{path.name}.wal beside it belongs to another state of {path.name}: one of the two was replaced.",
@@ -102,6 +111,11 @@ def _first_line(text: str) -> str:
 def _locked(text: str, path: Path) -> SessionLocked:
     match = re.search(r"PID (\d+)", text)
     pid = int(match[1]) if match else None
+    if pid == 0:  # what DuckDB says where asking for the lock failed, too
+        return SessionLocked(
+            f"{path.name} is held by a kernel on another machine, or its file system gives no locks.",
+            "Shut that kernel down, or keep the session on a local disk: `%agent open PATH`.",
+        )
     return SessionLocked(
         f"{path.name} is held by {_who(pid)}.",
         "Shut that kernel down, or open another session here: `%agent new NAME`.",
@@ -125,6 +139,7 @@ def _who(pid: int | None) -> str:
 _SIGNS: tuple[tuple[tuple[str, ...], Callable[[str, Path], StoreError]], ...] = (
     (("conflicting lock", "could not set lock", "being used by another process"), _locked),
     (("no space left", "file too large", "disk quota", "quota exceeded", "disk full", "out of disk"), _full),
+    (("out of memory", "cannot allocate memory"), _no_memory),
     (("permission denied", "read-only", "operation not permitted", "readonly"), _read_only),
     (("this wal was created for", "wal does not match database file"), _other_log),
     (("newer version", "serialization version", "storage version"), _newer),
