@@ -36,11 +36,13 @@ def measure(folder: Path, sizes: Sizes) -> list[Figure]:
             for place in wanted:
                 taken.setdefault(place.name, []).append(_stop(kernel, home, place, turn))
         second = [_second(kernel, home, turn) for turn in range(sizes.stops)]
+        plain = statistics.median(_plain(kernel, home) for _ in range(sizes.stops))
     finally:
         kernel.close()
     quick = [ms for place in wanted if place.quick for ms in taken[place.name]]
+    beside = f"; a plain cell with time.sleep: {plain:.0f} ms"
     figures = [
-        _figure(f"{len(quick)} stops at {len(taken)} places, prompt back / promised, median", quick),
+        _figure(f"{len(quick)} stops at {len(taken)} places, prompt back / promised, median", quick, beside),
         _figure("... the slowest of them", [max(quick)]),
         _figure("a second press while the first settles, median", second),
         Figure(PROMISE, "... the first stop of a kernel", first / _PROMISED, "x", f"{first:.0f} ms"),
@@ -48,9 +50,9 @@ def measure(folder: Path, sizes: Sizes) -> list[Figure]:
     return [*figures, *(_row(place, taken[place.name]) for place in wanted)]
 
 
-def _figure(what: str, sample: list[float]) -> Figure:
+def _figure(what: str, sample: list[float], more: str = "") -> Figure:
     value = statistics.median(sample)
-    return Figure(PROMISE, what, value / _PROMISED, "x", f"{value:.0f} ms beside {_PROMISED} ms", 1)
+    return Figure(PROMISE, what, value / _PROMISED, "x", f"{value:.0f} ms beside {_PROMISED} ms{more}", 1)
 
 
 def _row(place: Any, sample: list[float]) -> Figure:
@@ -102,8 +104,20 @@ def _pressed(kernel: Any, sent: str) -> float:
     kernel.interrupt()
     out = kernel.collect(sent)
     taken = (time.perf_counter() - began) * 1000
-    assert out.errors[0]["ename"] == "RunInterrupted", out.errors
+    assert out.errors[0]["ename"] in ("RunInterrupted", "KeyboardInterrupt"), out.errors
     return taken
+
+
+def _plain(kernel: Any, home: Path) -> float:
+    """The same for a cell without an agent: what the kernel and its traceback take."""
+    (home / "begun").unlink(missing_ok=True)
+    sent = kernel.send("begun(); time.sleep(60)")
+    end = time.monotonic() + 60
+    while not (home / "begun").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    time.sleep(0.2)
+    return _pressed(kernel, sent)
 
 
 def _load(name: str) -> ModuleType:
