@@ -25,8 +25,8 @@ KILLS = int(os.environ.get("STATEBOOK_KILLS", "40"))
 SEED = int(os.environ.get("STATEBOOK_KILLS_SEED") or random.randrange(10**6))
 EACH, WORKERS = 5, 3
 """Kills per scenario, and scenarios at a time."""
-ENOUGH = 20
-"""Kills among which everything that is counted is found."""
+ENOUGH = 50
+"""Kills of one API among which everything that is counted is found, also where the machine is busy."""
 PLACES = ("mid-stream", "in a tool", "between", "at a commit")
 COLUMNS = ("kills", *PLACES, "in doubt", "questions", "lost", "duplicates")
 
