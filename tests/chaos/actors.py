@@ -89,7 +89,7 @@ def _wishes(prompt, stage, dice):
     elif stage >= dice.randint(1, 2):
         wanted = ()
     else:
-        wanted = [dice.choice(_WISHES) for _ in range(dice.choice((1, 2, 3, 3)))]
+        wanted = [dice.choice(_WISHES) for _ in range(dice.choice((2, 3, 3)))]
     return tuple(
         ToolCall(f"c{stage}{n}", name, _arguments(name, prompt, stage, n, dice)) for n, name in enumerate(wanted)
     )

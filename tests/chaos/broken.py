@@ -7,7 +7,6 @@ from unittest.mock import patch
 from disk import Disk
 from statebook.run import acting, permission
 from statebook.session.session import Session
-from statebook.store.file.guard import Guard
 from statebook.store.store import Store
 
 _sync = Disk._sync
@@ -43,6 +42,5 @@ BREAKS = {
     "a question about everything": Break("asked without need", permission, "more_careful", lambda *_: "write"),
     "a sync that does nothing": Break("lost: entry", Disk, "_sync", _sync_no_log),
     "text that is shown and not kept": Break("had shown", Store, "draft", lambda *_: None),
-    "a fold without a guard": Break("can't be opened", Guard, "raise_over", lambda *_: None),
     "a run that does not go on": Break("without an answer", Session, "resume", _stay),
 }

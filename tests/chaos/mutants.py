@@ -18,7 +18,7 @@ from lives import begin, end
 from statebook.protocol.approvals import Rule
 from world import World
 
-MOST = 60
+MOST = 50
 """Crashes of a life that are judged at most."""
 
 

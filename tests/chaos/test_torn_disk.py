@@ -111,7 +111,8 @@ def test_no_crash_of_the_disk_breaks_a_promise(folder, recorder, record_property
     for what in ("commit", "gap", "fold", "other"):
         assert total[f"{what} hit"] == total[f"{what} all"] > 0
     assert all(total[f"lives {generation}"] for generation in (1, 2, 3))
-    assert total["in doubt"] >= total["questions"] > 0
+    assert total["in doubt"] >= total["questions"]
+    assert total["questions"] or SCENARIOS < MANY
 
 
 def _told(broken):

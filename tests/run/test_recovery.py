@@ -1,6 +1,7 @@
 """After a death at any commit: finished steps stay finished, a write in doubt is never repeated silently."""
 
 import asyncio
+import shutil
 
 import pytest
 import statebook
@@ -8,7 +9,7 @@ from statebook.errors import RunPaused, StoreFull
 from statebook.protocol.approvals import Answer, Rule
 from statebook.protocol.messages import Message, Text, ToolCall, ToolResult
 from statebook.protocol.models import Completion, TextDelta, Usage
-from statebook.testing import TemporarySession, call, say
+from statebook.testing import ScriptedModel, TemporarySession, call, say
 
 from .conftest import kinds, orphans
 
@@ -353,3 +354,31 @@ def test_text_that_was_drawn_before_a_death_is_kept_as_partial(session_of, go, m
     assert run.models[0].partial == "One two three "
     assert run.models[0].error == "kernel_died"
     assert not any(isinstance(p, ToolResult) for m in session.model.requests[0].messages for p in m.parts)
+
+
+def test_a_call_in_doubt_keeps_its_key_in_a_copy_of_the_session(tmp_path, go):
+    """A copy is a session of its own; but what may have happened did so under the key of its intent."""
+    keys = []
+
+    def happened(_arguments, key):
+        keys.append(key)
+        return True
+
+    @statebook.tool(effect="write", verify=happened)
+    async def send(word: str, *, ctx: statebook.ToolContext) -> str:
+        """Send."""
+        keys.append(ctx.idempotency_key)
+        return f"sent {word}"
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    with TemporarySession(model=ScriptedModel([call("send", {"word": "x"})]), folder=first, tools=[send]) as session:
+        session.session.permissions.set(Rule("*", "allow"))
+        dies_during(session, go, "send")
+        own = session.store.session_id
+        session.close()
+        shutil.copytree(first, second)
+    with TemporarySession(model=ScriptedModel([say("ok")]), folder=second, tools=[send]) as copy:
+        assert copy.store.session_id != own
+        assert go(copy.resume(1)).status == "done"
+    assert keys == [f"{own}:1.2"] * 2
