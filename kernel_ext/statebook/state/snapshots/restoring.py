@@ -18,7 +18,7 @@ from .pickling.lost import Live
 from .pickling.trial import load_group
 from .pickling.unpickler import NotPlain
 from .pickling.words.loading import Loading
-from .scope.names import variables
+from .scope.names import split
 from .surroundings import Surroundings
 from .taking import Capture
 
@@ -118,14 +118,14 @@ def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], 
     if any(name not in namespace or id(namespace[name]) != known for name, known in prepared.identities.items()):
         raise UsageError("Variables have changed since this was prepared.", "Prepare it again.")
     stay = prepared.values.keys() | prepared.identities.keys()
-    present = variables(namespace, hidden).keys() | prepared.present.manifest.modules.keys()
-    gone = [name for name in present if name not in stay]
-    replaced = {name: namespace[name] for name in present if name in namespace}
+    variables, modules = split(namespace, hidden)
+    replaced = variables | {name: namespace[name] for name in modules}
+    gone = replaced.keys() - stay
     with _undisturbed():
         namespace.update(prepared.values)
         for name in gone:
             namespace.pop(name, None)
-    replaced.clear()  # finalizers of old values run only now
+    del replaced, variables  # finalizers of old values run only now
     try:
         failed = surroundings.restore(prepared.manifest.surroundings)
     except StatebookError as error:

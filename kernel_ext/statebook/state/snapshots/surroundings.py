@@ -25,20 +25,30 @@ class Surroundings:
     def __init__(self, chunks: Chunks, environment: Mapping[str, str] | None = None) -> None:
         self._chunks = chunks
         self._begin = dict(os.environ if environment is None else environment)
+        self._random: tuple[list[Any], list[Any]] = ([], [])
+        """The random states that were read last, and the chunk that holds them."""
 
     def read(self) -> dict[str, Any]:
         """As JSON-able values; the random states are a chunk of JSON."""
-        states = json.dumps(_random_states(), separators=(",", ":")).encode("ascii")
-        digest = digest_of(states)
-        if not self._chunks.has(digest):
-            self._chunks.put(digest, states)
         changes, secret = self._changes()
         return {
             "folder": _folder(),
             "environment": changes,
             "secret": secret,
-            "random": [digest, len(states)],
+            "random": self._read_random(),
         }
+
+    def _read_random(self) -> list[Any]:
+        """Digest and size of the chunk; made anew only when a state has moved."""
+        raw = _raw_states()
+        known, chunk = self._random
+        if raw != known:
+            states = json.dumps(_plain_states(raw), separators=(",", ":")).encode("ascii")
+            chunk = [digest_of(states), len(states)]
+            if not self._chunks.has(chunk[0]):
+                self._chunks.put(chunk[0], states)
+            self._random = raw, chunk
+        return list(chunk)
 
     def restore(self, values: Mapping[str, Any]) -> list[str]:
         """Make them as they were; gives what could not be, in words."""
@@ -95,17 +105,26 @@ def _folder() -> str:
         return ""
 
 
-def _random_states() -> dict[str, Any]:
-    version, numbers, gauss = random.getstate()
-    states: dict[str, Any] = {"random": [version, list(numbers), gauss]}
+def _raw_states() -> list[Any]:
+    """The states of random, numpy.random and torch, as they give them; quick to compare."""
+    raw: list[Any] = [random.getstate(), None, None]
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
-        state = numpy_random.get_state()
-        if state[0] == "MT19937":
-            states["numpy"] = [state[0], state[1].tolist(), *state[2:]]
+        name, numbers, *rest = numpy_random.get_state()
+        raw[1] = (name, numbers.tobytes(), *rest)
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
-        states["torch"] = torch.get_rng_state().numpy().tobytes().hex()
+        raw[2] = torch.get_rng_state().numpy().tobytes()
+    return raw
+
+
+def _plain_states(raw: list[Any]) -> dict[str, Any]:
+    version, numbers, gauss = raw[0]
+    states: dict[str, Any] = {"random": [version, list(numbers), gauss]}
+    if raw[1] is not None and raw[1][0] == "MT19937":
+        states["numpy"] = [raw[1][0], list(memoryview(raw[1][1]).cast("I")), *raw[1][2:]]
+    if raw[2] is not None:
+        states["torch"] = raw[2].hex()
     return states
 
 

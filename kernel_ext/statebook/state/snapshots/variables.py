@@ -15,7 +15,7 @@ from .pickling.lost import Live
 from .pickling.pickler import SnapshotPickler
 from .pickling.words.loading import Loading
 from .restoring import Prepared, Restored, prepare, swap
-from .scope.names import modules, variables
+from .scope.names import split
 from .scope.threads import others_run
 from .scope.touched import EVERYTHING, touched_names
 from .seams import Chunks
@@ -47,12 +47,14 @@ class Snapshots:
         self._known: dict[str, Known] = {}
         self._keys: dict[str, str] = {}
         """Name -> key of its group."""
-        self._missing: dict[str, int] = {}
-        """Variables that can't be captured, with their identities."""
+        self._bound: dict[str, int] = {}
+        """Name -> identity of what it was bound to at the last snapshot."""
+        self._rooted: set[str] = set()
+        """Keys of groups with arrays, whose memory frames may see."""
         self._due: set[str] = set()
         """Variables that were deferred."""
-        self._cells: dict[str, tuple[int, str]] = {}
-        """Name -> identity of its value, and the cell that made it."""
+        self._cells: dict[str, str] = {}
+        """Name -> the cell that made it."""
         self._last = Manifest()
 
     @property
@@ -76,18 +78,25 @@ class Snapshots:
         ``Chunks.put`` raises; the snapshot before it is then still whole, and the next one finds all that is new.
         """
         begin = time.perf_counter()
-        with _undisturbed_by_gc():
-            values = variables(self._namespace, self._hidden)
-            self._note_cells(values, cell)
-            others = others_run(self._namespace)
-            units = self._units(values, EVERYTHING if others else touched)
-            looked = {name for names in units for name in names}
-            taking = Taking(
-                values, self._chunks, self._pickler, self._pins, budget, self._namespace, others, self._roots(looked)
-            )
-            taking.take(units, self._known)
         before = self._last
-        self._remember(taking, values, looked)
+        with _undisturbed_by_gc():
+            values, modules = split(self._namespace, self._hidden)
+            bound = dict(zip(values, map(id, values.values()), strict=True))
+            rebound = {name for name, _ in bound.items() - self._bound.items()}
+            others = others_run(self._namespace)
+            units = self._units(values, rebound, EVERYTHING if others else touched)
+            looked = {name for names in units for name in names}
+            self._cells |= dict.fromkeys(rebound, cell)
+            roots = frozenset().union(*(self._known[key].array_roots for key in self._rooted))
+            taking = Taking(values, self._chunks, self._pickler, self._pins, budget, self._namespace, others, roots)
+            try:
+                taking.take(units, self._known)
+            except BaseException:
+                self._due |= looked  # what this one did not see, the next one must
+                raise
+            gone = self._bound.keys() - bound.keys()
+            self._bound = bound
+            self._remember(taking, modules, looked, gone)
         changed = [
             name
             for key, group in self._last.groups.items()
@@ -119,7 +128,9 @@ class Snapshots:
             self._known[key] = Known(group, identities, uses=prepared.uses.get(key, frozenset()))
             self._pins.hold(key, prepared.pins.get(key, {}))
         self._keys = {name: key for key, known in self._known.items() for name in known.group.names}
-        self._missing, self._due = {}, set(prepared.loaded_names)
+        self._rooted = {key for key in self._known if self._known[key].array_roots}
+        self._bound = {name: id(value) for name, value in split(self._namespace, self._hidden)[0].items()}
+        self._due = set(prepared.loaded_names)
         self._last = prepared.manifest
         return restored
 
@@ -131,65 +142,52 @@ class Snapshots:
         known = self._known.get(self._keys.get(name, ""))
         return known.uses if known else frozenset()
 
-    def _note_cells(self, values: Mapping[str, Any], cell: str) -> None:
-        """Remember which cell made which variable."""
-        self._cells = {
-            name: known if (known := self._cells.get(name)) and known[0] == id(value) else (id(value), cell)
-            for name, value in values.items()
-        }
-
-    def _units(self, values: Mapping[str, Any], touched: frozenset[str] | None) -> list[tuple[str, ...]]:
+    def _units(
+        self, values: Mapping[str, Any], rebound: set[str], touched: frozenset[str] | None
+    ) -> list[tuple[str, ...]]:
         """What to look at, in pieces that are pickled in one go."""
-        gone = {key for name, key in self._keys.items() if name not in values}
         units: list[tuple[str, ...]] = []
-        for key, known in self._known.items():
-            names = known.group.names
-            rebound = key in gone or any(id(values[name]) != known.identities[name] for name in names)
-            if rebound:
-                units += [(name,) for name in names if name in values]
-            elif not self._due.isdisjoint(names) or self._may_differ(known, values, touched):
-                units.append(names)
-        for name, value in values.items():
-            if name in self._keys:
-                continue
-            stays = self._missing.get(name) == id(value) and name not in self._due
-            if not stays or touched is EVERYTHING or name in touched:
-                units.append((name,))
-        return units
+        apart = {self._keys[name] for name in (rebound | self._keys.keys() - values.keys()) & self._keys.keys()}
+        for key in apart:
+            units += [(name,) for name in self._known[key].group.names if name in values]
+        looked: set[str] = self._known.keys() - apart
+        if touched is not EVERYTHING:
+            looked = {self._keys[name] for name in (touched | self._due) & self._keys.keys()} - apart
+        for key in looked:
+            known = self._known[key]
+            if known.atom is None or known.atom is not values[key] or not self._due.isdisjoint(known.group.names):
+                units.append(known.group.names)
+        alone: set[str] = values.keys() - self._keys.keys()
+        if touched is not EVERYTHING:
+            alone &= touched | rebound | self._due
+        return units + [(name,) for name in alone]
 
-    @staticmethod
-    def _may_differ(known: Known, values: Mapping[str, Any], touched: frozenset[str] | None) -> bool:
-        names = known.group.names
-        if touched is not EVERYTHING and touched.isdisjoint(names):
-            return False
-        return known.atom is None or known.atom is not values[names[0]]
-
-    def _roots(self, looked: set[str]) -> frozenset[int]:
-        rest = (known.array_roots for known in self._known.values() if looked.isdisjoint(known.group.names))
-        return frozenset().union(*rest)
-
-    def _remember(self, taking: Taking, values: Mapping[str, Any], looked: set[str]) -> None:
-        missing = {name: each for name, each in self._last.missing.items() if name in values and name not in looked}
-        for key in [key for key, known in self._known.items() if not looked.isdisjoint(known.group.names)]:
-            del self._known[key]
-        self._known = {
-            key: known for key, known in self._known.items() if all(name in values for name in known.group.names)
-        }
+    def _remember(self, taking: Taking, modules: dict[str, str], looked: set[str], gone: set[str]) -> None:
+        groups: dict[str, Group] = dict(self._last.groups)
+        missing = dict(self._last.missing)
+        for name in looked | gone:
+            missing.pop(name, None)
+            key = self._keys.get(name, "")
+            known = self._known.pop(key, None)
+            if known is not None:
+                del groups[key]
+                self._rooted.discard(key)
+                for each in known.group.names:
+                    del self._keys[each]
         for known in taking.found:
-            self._known[known.group.names[0]] = known
-        self._pins.retain(self._known)
-        self._keys = {name: key for key, known in self._known.items() for name in known.group.names}
-        missing |= {
-            name: replace(each, cell=self._cells.get(name, (0, ""))[1]) for name, each in taking.missing.items()
-        }
-        self._missing = {name: id(values[name]) for name in missing}
+            key = known.group.names[0]
+            self._known[key], groups[key] = known, known.group
+            self._keys |= dict.fromkeys(known.group.names, key)
+            if known.array_roots:
+                self._rooted.add(key)
+        self._pins.retain(self._known.keys())
+        for name in gone:
+            self._cells.pop(name, None)
+        missing |= {name: replace(each, cell=self._cells.get(name, "")) for name, each in taking.missing.items()}
         self._due = set(taking.deferred)
         self._pickler.forget_types()
         self._live.forget_dead()
-        groups: dict[str, Group] = {key: known.group for key, known in self._known.items()}
-        self._last = Manifest(
-            groups, missing, modules(self._namespace, self._hidden), self._surroundings.read(), python_version()
-        )
+        self._last = Manifest(groups, missing, modules, self._surroundings.read(), python_version())
 
 
 @contextmanager

@@ -44,25 +44,21 @@ def stream_cuts(stream: bytes) -> list[tuple[int, int]]:
     size = len(stream)
     if size <= _WHOLE:
         return [(0, size)]
+    places = _candidates(stream)
     cuts = []
     start = 0
-    for place in _candidates(stream):
-        while place - start > _MOST:
-            cuts.append((start, start + _MOST))
-            start += _MOST
-        if place - start >= _LEAST:
-            cuts.append((start, place))
-            start = place
-    while size - start > _MOST:
-        cuts.append((start, start + _MOST))
-        start += _MOST
-    if start < size:
-        cuts.append((start, size))
+    while start < size:
+        end = min(size, start + _MOST)
+        index = int(places.searchsorted(start + _LEAST))
+        if index < len(places):
+            end = min(end, int(places[index]))
+        cuts.append((start, end))
+        start = end
     return cuts
 
 
-def _candidates(stream: bytes) -> list[int]:
-    """Where a chunk may end, ascending."""
+def _candidates(stream: bytes) -> Any:
+    """Where a chunk may end, ascending (NumPy, int64)."""
     import numpy as np
 
     limit = np.uint64((1 << 64) // (_MEAN - _LEAST))
@@ -74,8 +70,7 @@ def _candidates(stream: bytes) -> list[int]:
             if count > 0:
                 words = np.frombuffer(stream, "<u8", count, block + shift)
                 found.append(np.flatnonzero(words * factor < limit) * 8 + (block + shift + 8))
-    places: list[int] = np.unique(np.concatenate(found)).tolist()
-    return places
+    return np.unique(np.concatenate(found))
 
 
 def without_frames(stream: bytes) -> bytes:

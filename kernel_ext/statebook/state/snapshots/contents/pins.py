@@ -7,7 +7,8 @@ can be written past pandas; it is hashed each time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,8 @@ class Pins:
     def hold(self, owner: str, pins: Mapping[Place, Pin]) -> None:
         """Hold these for the variables called ``owner``, in place of what was held for them before."""
         self.release(owner)
+        if not pins:
+            return
         self._owned[owner] = dict(pins)
         self._places.update(pins)
 
@@ -56,9 +59,9 @@ class Pins:
             if self._places.get(place) is pin:
                 del self._places[place]
 
-    def retain(self, owners: Iterable[str]) -> None:
+    def retain(self, owners: AbstractSet[str]) -> None:
         """Let go of everything that is not held for one of these."""
-        for owner in self._owned.keys() - set(owners):
+        for owner in self._owned.keys() - owners:
             self.release(owner)
 
     def by_content(self) -> dict[Pieces, Pin]:

@@ -29,7 +29,7 @@ def reduce_frame(pickler: SnapshotPickler, value: Any) -> Any:
         return reduce_pandas(pickler, value)
     held = value.copy(deep=False)
     places: list[tuple[int, int]] = []
-    columns = [_column(pickler, held.iloc[:, place], place, places) for place in range(held.shape[1])]
+    columns = [_column(pickler, series, place, places) for place, (_, series) in enumerate(held.items())]
     pickler.found.keep.append(columns)
     if places:
         pickler.found.held.append((held, places))

@@ -62,7 +62,8 @@ def reduce_sqlite(pickler: SnapshotPickler, value: Any) -> Any:
     """SQLite connections: a database in memory with its contents, a file by its path."""
     try:
         found = value.execute("PRAGMA database_list").fetchall()
-        data = None if found[0][2] else value.serialize()
+        empty = value.execute("PRAGMA page_count").fetchone()[0] == 0  # SQLite does not serialize nothing
+        data = None if found[0][2] or empty else value.serialize()
         settings = {name: getattr(value, name) for name in ("row_factory", "text_factory", "isolation_level")}
     except Exception as error:  # noqa: BLE001 - closed, of another thread, or built without serialize()
         return pickler.lose(value, str(error))

@@ -17,11 +17,12 @@ _SAFE_WORDS = frozenset({
 """Words that build data out of data and check their sizes; none takes a function or a class."""
 _SAFE = frozenset({
     "builtins.set", "builtins.frozenset", "builtins.bytearray", "builtins.complex", "builtins.range",
-"builtins.slice", "builtins.list", "builtins.dict", "builtins.int", "builtins.float",
-    "builtins.str", "collections.defaultdict", "collections.deque", "collections.Counter", "datetime.date",
-    "datetime.datetime", "datetime.time", "datetime.timedelta", "datetime.timezone", "decimal.Decimal",
-    "fractions.Fraction", "uuid.UUID", "pathlib.PurePosixPath", "pathlib.PureWindowsPath",
-    "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib._local.PosixPath", "pathlib._local.PurePosixPath",
+    "builtins.slice", "builtins.list", "builtins.dict", "builtins.int", "builtins.float", "builtins.str",
+    "collections.defaultdict", "collections.OrderedDict", "collections.deque", "collections.Counter",
+    "datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta", "datetime.timezone",
+    "decimal.Decimal", "fractions.Fraction", "uuid.UUID", "uuid.SafeUUID", "pathlib.PurePosixPath",
+    "pathlib.PureWindowsPath", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib._local.PosixPath",
+    "pathlib._local.PurePosixPath",
 })  # fmt: skip
 """Types of the standard library that only hold what they are given."""
 _SAFE_ARROW = frozenset({

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 from collections.abc import Container, Mapping
@@ -12,28 +13,28 @@ _SHELL = frozenset({"exit", "quit", "open"})
 """Names that IPython fills, and that a user may fill too."""
 
 
-def variables(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> dict[str, Any]:
-    """The user's variables by name, ``_private`` ones too; no modules, nothing of IPython's own, none of ``hidden``."""
-    return {
-        name: value
-        for name, value in list(namespace.items())
-        if not isinstance(value, types.ModuleType) and _counts(name, value, hidden)
-    }
+def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+    """The user's variables by name, ``_private`` ones too, and the names of those that are modules.
+
+    Nothing of IPython's own counts, and none of ``hidden``.
+    """
+    variables: dict[str, Any] = {}
+    modules: dict[str, str] = {}
+    for name, value in list(namespace.items()):
+        if _is_ipythons(name) or name in hidden or (name in _SHELL and _is_of_shell(value)):
+            continue
+        if isinstance(value, types.ModuleType):
+            modules[name] = value.__name__
+        else:
+            variables[name] = value
+    return variables, modules
 
 
-def modules(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> dict[str, str]:
-    """The names of variables that are modules, with the modules' names."""
-    return {
-        name: value.__name__
-        for name, value in list(namespace.items())
-        if isinstance(value, types.ModuleType) and _counts(name, value, hidden)
-    }
+@functools.lru_cache(maxsize=1 << 14)
+def _is_ipythons(name: str) -> bool:
+    return _IPYTHON.fullmatch(name) is not None
 
 
-def _counts(name: str, value: Any, hidden: Container[str]) -> bool:
-    if name in hidden or _IPYTHON.fullmatch(name):
-        return False
-    if name in _SHELL:
-        made = getattr(value, "__module__", None) or type(value).__module__
-        return not str(made).startswith(("IPython", "_sitebuiltins", "_io", "io"))
-    return True
+def _is_of_shell(value: Any) -> bool:
+    made = getattr(value, "__module__", None) or type(value).__module__
+    return str(made).startswith(("IPython", "_sitebuiltins", "_io", "io"))

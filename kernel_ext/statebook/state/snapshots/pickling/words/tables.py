@@ -89,7 +89,7 @@ class TableWords(MemoryWords):
 
         make: Any = pd.StringDtype
         dtype = make(storage, na_value=np.nan if nan else pd.NA)
-        return pd.Series(pd.arrays.ArrowStringArray(values, dtype=dtype), copy=False)  # type: ignore[call-arg]
+        return pd.Series(pd.arrays.ArrowStringArray(values, dtype=dtype), copy=False)  # type: ignore[call-arg]  # the stubs are of pandas 2
 
     def index(self, values: Any, dtype: str, name: Any) -> Any:
         """A plain pandas Index of numbers, text or objects."""

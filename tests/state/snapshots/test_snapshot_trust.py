@@ -1,0 +1,170 @@
+"""Who may bring code: signatures, the key, and what a store from elsewhere is allowed to restore."""
+
+import json
+import pickle
+import stat
+import sys
+
+import pytest
+from living import Notebook, notebook, reported
+from packed import PackedChunks
+from statebook.errors import StoreReadOnly
+from statebook.state.snapshots import Manifest, Snapshots
+from statebook.state.snapshots.manifest import Group
+from statebook.state.snapshots.seams import digest_of
+from statebook.state.snapshots.trust import is_signed, key_of_user, sign
+
+PLAIN = """
+import collections, datetime, decimal, pathlib, uuid
+import numpy as np
+import pandas as pd
+i = 5; t = 'text'; l = [1, [2.5, None]]; l2 = l; s = {1, 2}; b = bytearray(b'x'); c = 1j
+d = {'a': (1, 2), 'o': collections.OrderedDict(a=1), 'q': collections.deque([1]), 'n': collections.Counter('aab')}
+day = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc); m = decimal.Decimal('1.5'); u = uuid.UUID(int=1)
+where = pathlib.PurePosixPath('a/b')
+arr = np.arange(10_000.); view = arr[5:10]; small = np.arange(3); text = np.array(['a', 'b'])
+days = np.arange('2024', '2026', dtype='M8[D]')
+objects = np.array([1, 'x', None], dtype=object); masked = np.ma.array([1, 2], mask=[True, False])
+df = pd.DataFrame({'x': np.arange(5000), 's': ['a', None] * 2500})
+df.index = pd.Index(range(5000), name='i'); series = df['x']
+"""
+
+
+@pytest.fixture
+def chunks(tmp_path):
+    return PackedChunks(tmp_path / "chunks")
+
+
+def test_plain_data_of_a_foreign_store_comes_back(chunks):
+    with notebook() as namespace:
+        manifest = Notebook(namespace, chunks).cell(PLAIN)
+    with notebook() as namespace:
+        found = reported(Snapshots(namespace, chunks).restore(manifest, plain=True).outcomes)
+        assert found == {}
+        exec(
+            "assert l is l2 and d['n']['a'] == 2 and view.base is arr and view[0] == 5 and day.year == 2024\n"
+            "assert df['x'][7] == 7 and df.index.name == 'i' and df['s'].isna().sum() == 2500\n"
+            "assert objects[1] == 'x' and masked.mask[0]",
+            namespace,
+        )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def v(): return 1",
+        "class v: pass",
+        "import functools, operator\nv = functools.partial(operator.add, 1)",
+        "v = [lambda: 1]",
+        "v = [print]",
+        "import re\nv = re.compile('a')",
+        "class E(Exception): pass\nv = E()",
+        "import collections\nv = collections.namedtuple('P', 'x')(1)",
+        "import sqlite3\nv = sqlite3.connect(':memory:')",
+        "import numpy as np\nv = np.random.default_rng(1)",
+        "import json\nv = [json]",
+    ],
+)
+def test_code_of_a_foreign_store_does_not(chunks, source):
+    with notebook() as namespace:
+        manifest = Notebook(namespace, chunks).cell(f"{source}\nk = [1]")
+    with notebook() as namespace:
+        found = reported(Snapshots(namespace, chunks).restore(manifest, plain=True).outcomes)
+        assert "plain data only" in found["v"]
+        assert "v" not in namespace
+        assert namespace["k"] == [1]
+
+
+class Evil:
+    def __init__(self, call, *arguments):
+        self.call = (call, arguments)
+
+    def __reduce__(self):
+        return self.call
+
+
+def _manifest(chunks, value, **more):
+    stream = pickle.dumps({"v": value}, 5)
+    import hashlib
+
+    chunks.put(digest_of(stream), stream)
+    group = Group(("v",), ((digest_of(stream), len(stream)),), hashlib.sha256(stream).hexdigest(), "", **more)
+    return Manifest({"v": group})
+
+
+@pytest.mark.parametrize(
+    "name", ["os.system", "builtins.eval", "builtins.getattr", "subprocess.Popen", "importlib.import_module"]
+)
+def test_a_hostile_stream_runs_nothing(chunks, name, monkeypatch):
+    called = []
+    module, _, attribute = name.rpartition(".")
+    stream = b"\x80\x05}\x8c\x01vc" + f"{module}\n{attribute}\n".encode() + b"\x8c\x04echo\x85Rs."
+    monkeypatch.setattr(sys.modules.get("os"), "system", called.append)
+    import hashlib
+
+    chunks.put(digest_of(stream), stream)
+    group = Group(("v",), ((digest_of(stream), len(stream)),), hashlib.sha256(stream).hexdigest(), "")
+    namespace: dict = {}
+    found = reported(Snapshots(namespace, chunks).restore(Manifest({"v": group}), plain=True).outcomes)
+    assert "plain data only" in found["v"]
+    assert called == []
+    assert "v" not in namespace
+
+
+def test_hostile_shapes_and_views_reach_no_other_memory(chunks):
+    from statebook.state.snapshots.pickling.words.loading import Loading
+
+    calls = [
+        (Loading.small, (b"12345678", (1000,), (0,), "<f8", True)),
+        (Loading.small, (b"12345678", (1,), (0,), "|O", True)),
+        (Loading.exported, (bytearray(8), 4, (2,), (8,), "<f8", True)),
+        (Loading.exported, (bytearray(8), 0, (1,), (8,), "|O", True)),
+        (Loading.object_view, (Evil(Loading.objects, (2,), (0,)), (0,), 0, (100,), (8,), True)),
+        (Loading.object_view, (Evil(Loading.objects, (2,), (0,)), (0,), 8, (3,), (-8,), True)),
+        (Loading.empty, ((5,), "<f8", False, True)),
+    ]
+    for function, arguments in calls:
+        namespace: dict = {}
+        target = _manifest(chunks, Evil(function, *arguments))
+        found = reported(Snapshots(namespace, chunks).restore(target, plain=True).outcomes)
+        assert found["v"].startswith("lost"), (function, found)
+
+
+def test_a_signature_holds_document_and_context():
+    key, document = b"k" * 32, {"a": [1, "ä"], "b": None}
+    signature = sign(document, key, "store 1")
+    assert is_signed(json.loads(json.dumps(document)), signature, key, "store 1")
+    assert not is_signed(document | {"b": 1}, signature, key, "store 1")
+    assert not is_signed(document, signature, key, "store 2")
+    assert not is_signed(document, signature, b"x" * 32, "store 1")
+
+
+def test_the_key_is_made_once_and_for_its_user_only(tmp_path):
+    place = tmp_path / "data" / "snapshot.key"
+    key = key_of_user(place)
+    assert len(key) == 32
+    assert key_of_user(place) == key
+    assert list(place.parent.iterdir()) == [place]
+    if sys.platform != "win32":
+        assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+
+def test_a_damaged_or_unreachable_key_is_said(tmp_path):
+    place = tmp_path / "snapshot.key"
+    place.write_bytes(b"short")
+    with pytest.raises(StoreReadOnly, match="damaged"):
+        key_of_user(place)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreReadOnly):
+        key_of_user(tmp_path / "file" / "below" / "snapshot.key")
+
+
+def test_the_environments_secrets_are_not_in_a_manifest(chunks, monkeypatch):
+    namespace: dict = {}
+    snapshots = Snapshots(namespace, chunks)
+    monkeypatch.setenv("MY_API_TOKEN", "hunter2")
+    monkeypatch.setenv("PROXY_URL", "http://me:hunter2@host/")
+    monkeypatch.setenv("PLAIN_SETTING", "on")
+    text = json.dumps(snapshots.capture().manifest.document())
+    assert "hunter2" not in text
+    assert '"PLAIN_SETTING": "on"' in text
