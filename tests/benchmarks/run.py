@@ -29,6 +29,7 @@ MODULES = (
     "first_token",
     "load_ext",
     "recalling",
+    "snapshots",
     "stopping",
 )
 

@@ -19,6 +19,9 @@ class Sizes:
     recalls: int
     stops: int
     every_place: int
+    frame_rows: int
+    small_variables: int
+    dicts: int
 
 
 FULL = Sizes(
@@ -32,6 +35,9 @@ FULL = Sizes(
     recalls=200,
     stops=5,
     every_place=1,
+    frame_rows=1_000_000,
+    small_variables=1_000,
+    dicts=200_000,
 )
 QUICK = Sizes(
     commits=10,
@@ -44,4 +50,7 @@ QUICK = Sizes(
     recalls=10,
     stops=1,
     every_place=8,
+    frame_rows=20_000,
+    small_variables=50,
+    dicts=2_000,
 )
