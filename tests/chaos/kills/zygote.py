@@ -54,20 +54,21 @@ def preload():
         raise RuntimeError(f"an import started threads: {threading.enumerate()}")
 
 
-def become_kernel(wanted):
-    """Turn this forked process into a kernel; does not return."""
+def become_kernel(wanted, parent):
+    """Turn this forked process into a kernel that ends with ``parent``; does not return."""
     from ipykernel.kernelapp import IPKernelApp
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # tools start processes and wait for them
     os.setsid()
     os.chdir(wanted["folder"])
-    os.environ.update(wanted["environment"], JPY_PARENT_PID=str(os.getppid()))
+    os.environ.update(wanted["environment"])
     quiet = os.open(os.devnull, os.O_RDWR)
     log = os.open("kernel.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for source, target in ((quiet, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     app = IPKernelApp.instance()
-    app.initialize(["-f", wanted["file"], "--HistoryManager.enabled=False", "--IPKernelApp.log_level=ERROR"])
+    options = ("HistoryManager.enabled=False", "IPKernelApp.log_level=ERROR", f"IPKernelApp.parent_handle={parent}")
+    app.initialize(["-f", wanted["file"], *(f"--{option}" for option in options)])
     app.start()
 
 
@@ -75,12 +76,13 @@ def main():
     """Serve until the input ends."""
     preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are gone at once
-    print(os.getpid(), flush=True)
+    own = os.getpid()
+    print(own, flush=True)
     while line := sys.stdin.readline():
         pid = os.fork()
         if pid == 0:
             try:
-                become_kernel(json.loads(line))
+                become_kernel(json.loads(line), own)
             finally:
                 os._exit(1)
         print(pid, flush=True)
