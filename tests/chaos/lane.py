@@ -4,6 +4,7 @@
 ``python lane.py RECORDER FOLDER 0 0 SCENARIO`` judges the one of that name.
 """
 
+import gc
 import json
 import os
 import pickle
@@ -98,6 +99,8 @@ def _chosen(every, seed, wanted):
 
 def main(recorder, folder, seed, count, only=""):
     simulated.install()
+    gc.freeze()
+    gc.set_threshold(50_000)  # thousands of sessions come and go here, and each is small
     lane = Lane(recorder, Path(folder), only)
     lane.go(int(only.partition(".")[0] or seed), int(count))
     print(json.dumps({"total": lane.total}))
