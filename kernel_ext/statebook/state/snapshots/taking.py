@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .contents.cutting import memory_cuts, stream_cuts, without_frames
-from .contents.groups import ATOMS, Sets, unite_by_marks, unite_by_objects
+from .contents.groups import ATOMS, Sets, type_name, unite_by_marks, unite_by_objects
 from .contents.pins import Pin, Pins, Place
 from .manifest import Group, Manifest, Missing
 from .pickling.pickler import Dump, SnapshotPickler
@@ -126,9 +126,7 @@ class Taking:
     def _miss(self, names: Sequence[str], why: str) -> None:
         for name in names:
             value = self.values[name]
-            kind = type(value)
-            text = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-            self.missing[name] = Missing(text, why, live=self.pickler.live.token(value))
+            self.missing[name] = Missing(type_name(type(value)), why, live=self.pickler.live.token(value))
 
     def _pickle(self, names: tuple[str, ...], shared: frozenset[int], memo: bool) -> Unit | None:
         """Pickle variables together; None, and they are named as missing, when that can't be done."""

@@ -14,6 +14,18 @@ import uuid
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+
+def qualified(kind: type) -> str:
+    """A type's module and name, as "collections.OrderedDict"."""
+    module = kind.__module__
+    return f"{module if isinstance(module, str) else ''}.{kind.__qualname__}"  # Cython's have a descriptor there
+
+
+def type_name(kind: type) -> str:
+    """The same for people: built-in types go without their module."""
+    return qualified(kind).removeprefix("builtins.")
+
+
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented)})
 """Types of values that can't change and refer to nothing."""
 
@@ -77,7 +89,7 @@ def unite_by_marks(sets: Sets, marks: Mapping[str, Iterable[Hashable]]) -> None:
 def links(found: Any) -> bool:
     """Whether two variables that refer to ``found`` would tell that they no longer share it."""
     kind = type(found)
-    if kind in _VALUES or f"{kind.__module__}.{kind.__qualname__}" in _LIBRARY_VALUES:
+    if kind in _VALUES or qualified(kind) in _LIBRARY_VALUES:
         return False
     if isinstance(found, type | types.FunctionType):
         return by_value(found)
@@ -93,7 +105,7 @@ def by_value(found: type | types.FunctionType) -> bool:
     module = found.__module__
     if module == "__main__" or "<locals>" in found.__qualname__:
         return True
-    place: Any = sys.modules.get(module or "")
+    place: Any = sys.modules.get(module) if isinstance(module, str) else None
     for part in found.__qualname__.split("."):
         place = getattr(place, part, None)
     return place is not found
@@ -101,7 +113,7 @@ def by_value(found: type | types.FunctionType) -> bool:
 
 def _is_dtype(kind: type) -> bool:
     """Whether instances describe elements of arrays (NumPy, pandas, Arrow, Polars): values, shared by many."""
-    root = kind.__module__.partition(".")[0]
+    root = qualified(kind).partition(".")[0]
     if root not in {"numpy", "pandas", "pyarrow", "polars"}:
         return False
     return any(base.__name__ in {"dtype", "ExtensionDtype", "DataType", "Field", "Schema"} for base in kind.__mro__)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from statebook.state.snapshots.contents.groups import type_name
 from statebook.state.snapshots.contents.memory import Buffers
 
 from .lost import Live
@@ -103,8 +104,7 @@ class SnapshotPickler(pickle.Pickler):
 
     def lose(self, value: Any, why: str) -> Any:
         """A placeholder for ``value``, which is reported as lost."""
-        kind = type(value)
-        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        name = type_name(type(value))
         self.found.lost.append((name, why))
         self.found.placeholders.add(id(value))
         return Loading.lost, (name, why, self.live.token(value))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from statebook.state.snapshots.contents.groups import qualified
+
 from . import arrays, code, frames, odd
 from .pickler import Reducer
 
@@ -76,19 +78,19 @@ _CONNECTED: Reducer = odd.refuse("it is tied to a connection of this process")
 
 def reducer_of(kind: type) -> Reducer | None:
     """The reducer of a type; None when pickle's own way is right."""
-    name = _name(kind)
+    name = qualified(kind)
     ours: dict[str, Reducer] = {
         "Own": arrays.reduce_own_memory,
         "Word": frames.reduce_word,
         "Lost": odd.reduce_placeholder,
     }
-    if kind.__module__.startswith("statebook.state.snapshots.pickling") and kind.__qualname__ in ours:
+    if name.startswith("statebook.state.snapshots.pickling.") and kind.__qualname__ in ours:
         return ours[kind.__qualname__]
     found = _BY_NAME.get(name)
     if found is not None or name in _IN_MEMORY:
         return found
     for base in kind.__mro__:
-        found = _BY_BASE.get(_name(base))
+        found = _BY_BASE.get(qualified(base))
         if found is not None:
             return _strict(found, kind)
     if name.startswith(_OF_CONNECTIONS):
@@ -114,7 +116,3 @@ def _borrowed(kind: type) -> Reducer | None:
 
     found = cloudpickle.Pickler._dispatch_table.get(kind)  # noqa: SLF001 - its table of reducers by type
     return None if found is None else lambda _pickler, value: found(value)
-
-
-def _name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
