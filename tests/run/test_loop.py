@@ -217,6 +217,7 @@ class Watching(Silent):
 
 def test_what_a_sink_draws_is_on_disk(session_of, go, monkeypatch):
     monkeypatch.setattr("statebook.run.asking.draft._PULSE", 0.0)
+    monkeypatch.setattr("statebook.run.asking.draft._REST", 0)
     session = session_of(call("look", {"word": "a"}, text="Let me look at it."), say("One two three four five six."))
     session.sink = sink = Watching(session)
     run = go(session.ask("Go"))

@@ -1,7 +1,7 @@
 """Text and counts of an answer as they arrive: gathered, committed, then drawn.
 
-Text is committed as a draft before it is drawn, ten times a second at most. So what a person has seen is on disk,
-whatever happens next.
+Text is committed as a draft before it is drawn, ten times a second at most, and less often where that takes long. So
+what a person has seen is on disk, whatever happens next.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from statebook.run.patience import Silence
 _PULSE = 0.1
 """Seconds between two drafts of a streaming answer."""
 
+_REST = 4
+"""Times as long as a draft took to commit and draw until the next: a long text must not be drawn all of the time."""
+
 LONGEST = 4_000_000
 """Characters of one answer with its thoughts, beyond which it is taken to go on for ever: a million tokens."""
 
@@ -35,7 +38,7 @@ class Draft:
         self._run, self._env, self._step = run, env, step
         self._held: list[str] = []
         self._parts = 0
-        self._flushed = 0.0
+        self._due = 0.0
         self._newest = Metered(Usage())
         self._discarded: list[Metered] = []
         self._closed = False
@@ -91,23 +94,25 @@ class Draft:
     def add(self, text: str) -> None:
         """Take more text; the first of it is drawn at once."""
         self._held.append(text)
-        if time.monotonic() - self._flushed >= _PULSE:
+        if time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
         """Commit what is held, then draw it."""
         if self._held and not self._closed and self._env.lease.held:
+            began = time.monotonic()
             text = "".join(self._held)
             self._env.store.draft(self._run.number, self._step, self._parts, text)
             self._held.clear()
             self._parts += 1
-            self._flushed = time.monotonic()
             self._run.draft += text
             self._env.draw(self._run)
+            drawn = time.monotonic()
+            self._due = drawn + max(_PULSE, _REST * (drawn - began))
 
     @asynccontextmanager
     async def pulse(self) -> AsyncIterator[None]:
-        """While inside, held text is never older than one pulse, also when the stream stalls."""
+        """While inside, held text is drawn as soon as it is due, also when the stream stalls."""
         task = asyncio.create_task(self._beat())
         try:
             yield
@@ -119,7 +124,8 @@ class Draft:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_PULSE)
-            self.flush()
+            if time.monotonic() >= self._due:
+                self.flush()
             if not self._closed:
                 self._silence.look()
 
