@@ -2,11 +2,13 @@
 
 import asyncio
 import shutil
+import threading
 
 import pytest
 import statebook
 from statebook.errors import RunPaused, StoreFull
 from statebook.protocol.approvals import Answer, Rule
+from statebook.protocol.calls import Limits
 from statebook.protocol.messages import Message, Text, ToolCall, ToolResult
 from statebook.protocol.models import Completion, TextDelta, Usage
 from statebook.testing import ScriptedModel, TemporarySession, call, say
@@ -245,28 +247,30 @@ def dies_again(session, go):
     session.restart()
 
 
-@pytest.mark.parametrize(("told", "sends"), [(True, 1), (False, 2)])
-def test_a_tool_that_can_verify_settles_its_own_doubt(session_of, go, ledger, told, sends):
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_tool_that_can_verify_settles_its_own_doubt(session_of, go, ledger, told, awaited):
     keys = []
 
     def verify(arguments, key):
         keys.append((arguments, key))
-        return told
+        return asyncio.sleep(0, told) if awaited else told
 
     session = session_of(call("send", {"word": "x"}), say("ok"))
     next(tool for tool in session.tools if tool.spec.name == "send").verify = verify
     dies_during(session, go, "send")
     run = go(session.resume(1))
     assert run.status == "done"
-    assert ledger.count_of("send") == sends
+    assert ledger.count_of("send") == (1 if told else 2)
     assert keys == [({"word": "x"}, f"{session.store.session_id}:1.2")]
 
 
-@pytest.mark.parametrize("verdict", [None, RuntimeError("no connection")])
+@pytest.mark.parametrize("verdict", [None, "maybe", {}, RuntimeError("no connection"), SystemExit("none")])
 def test_where_the_tool_cannot_tell_the_person_is_asked(session_of, go, ledger, verdict):
     def verify(_arguments, _key):
-        if verdict is not None:
+        if isinstance(verdict, BaseException):
             raise verdict
+        return verdict
 
     session = session_of(call("send", {"word": "x"}), say("ok"))
     next(tool for tool in session.tools if tool.spec.name == "send").verify = verify
@@ -274,6 +278,43 @@ def test_where_the_tool_cannot_tell_the_person_is_asked(session_of, go, ledger, 
     session.answers.append(Answer("happened", "", "test"))
     go(session.resume(1))
     assert ledger.count_of("send") == 1
+
+
+def test_a_verify_that_never_returns_is_left_at_the_time_limit(session_of, go, ledger):
+    let_go = threading.Event()
+    session = session_of(call("send", {"word": "x"}), check=False)
+    next(tool for tool in session.tools if tool.spec.name == "send").verify = lambda *_: let_go.wait(60)
+    dies_during(session, go, "send")
+    with pytest.raises(RunPaused, match=r"the time limit of 0\.2 seconds was reached"):
+        go(session.resume(1, limits=Limits(seconds=0.2)))
+    let_go.set()
+    assert ledger.count_of("send") == 1
+    assert session.session.run(1).calls[0].in_doubt
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_rule_does_not_allow_a_write_again_that_is_in_doubt_in_another_run(session_of, go, ledger, fresh):
+    wish = call("send", {"word": "x"})
+    session = session_of(wish, wish, call("send", {"word": "x"}, "send", {"word": "y"}), say("ok"), check=False)
+    dies_during(session, go, "send")
+    with pytest.raises(RunPaused, match="send waits for an approval"):
+        go(session.ask("go" if fresh else "an edited cell", fresh=fresh))
+    assert ledger == [("send", "x")]
+    session.answers += [Answer("allow", "", "test"), Answer("allow", "", "test")]
+    go(session.resume(2))
+    reasons = [question.reason for question in session.questions]
+    assert reasons == ["the same call is in doubt as r1.2: it may have happened already"] * 2
+    assert sorted(ledger) == [("send", "x")] * 3 + [("send", "y")]  # each that was allowed, and the one never in doubt
+
+
+def test_a_rule_does_not_allow_a_write_again_that_was_skipped(session_of, go, ledger):
+    wish = call("send", {"word": "x"})
+    session = session_of(wish, wish, check=False)
+    dies_during(session, go, "send")
+    session.answers.append(Answer("skip", "", "test"))
+    with pytest.raises(AssertionError, match="approval"):
+        go(session.resume(1))
+    assert ledger == [("send", "x")]
 
 
 def test_a_tool_that_the_new_kernel_lacks_pauses_the_run_instead_of_failing_the_call(session_of, go, ledger):
@@ -328,6 +369,7 @@ def test_a_result_that_could_not_be_written_leaves_the_call_in_doubt(session_of,
 
 def test_text_that_was_drawn_before_a_death_is_kept_as_partial(session_of, go, monkeypatch):
     monkeypatch.setattr("statebook.run.asking.draft._PULSE", 0.0)
+    monkeypatch.setattr("statebook.run.asking.draft._REST", 0)
     session = session_of(check=False)
     shown = []
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from statebook.errors import StatebookError, UnknownName
+from statebook.ids import run_name
 from statebook.protocol.approvals import Answer, Choice, Grant, Question, QuestionKind
 from statebook.protocol.journal.events import ApprovalAsked, ApprovalDecided, Event, GrantGiven
 from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.protocol.tools import Effect, ToolOutcome
 from statebook.tools.base import Tool
+from statebook.tools.function.worker import in_thread
+from statebook.tools.policy import canonical
 from statebook.tools.toolbox import check_fit, parse_arguments
 
 from .doubt import DECIDES, Decider, Said, State, after, found, more_careful
 from .environment import Environment, Paused
+from .limits import Clock
+from .stopping.work import Stoppable
 
 _HAPPENED = "[This call happened before the kernel died: that was confirmed."
 _SKIPPED = "[Skipped by a person: it is not known whether this call happened. Do not assume either.]"
@@ -101,7 +108,32 @@ async def _by_rules(case: _Case) -> Said:
     verdict, case.why = case.env.policy().decide(case.tool.spec, case.call.call.arguments)
     if verdict == "deny" and not case.call.in_doubt:
         case.decide(ApprovalDecided("approval", case.call.call.id, "reject", "policy", case.why))
-    return verdict
+    twin = "" if verdict == "deny" or case.call.in_doubt else _twin(case)
+    if twin:
+        case.why = f"the same call is in doubt as {twin}: it may have happened already"
+    return "ask" if twin else verdict
+
+
+def _twin(case: _Case) -> str:
+    """``r1.2``: an equal write of which nobody knows whether it happened; "" for none.
+
+    Neither a rule nor a grant was meant for making it twice. A model wants it again after it was skipped; so does a
+    cell that was edited, or run with ``--fresh``, while its run is in doubt.
+    """
+    if case.effect != "write":
+        return ""
+    wanted = _wish(case.call)
+    left = [number for number, *_ in case.env.store.unfinished_runs() if number != case.run.number]
+    for run in (case.run, *map(case.env.load, left)):
+        for each in run.calls:
+            unknown = each.in_doubt or (each.result is not None and each.result.status == "in_doubt")
+            if unknown and each is not case.call and _wish(each) == wanted:
+                return f"{run_name(run.number)}.{each.step}"
+    return ""
+
+
+def _wish(call: CallRecord) -> tuple[str, str]:
+    return call.call.name, canonical(call.call.arguments)
 
 
 async def _by_effect(case: _Case) -> Said:
@@ -113,17 +145,26 @@ async def _by_verify(case: _Case) -> Said:
     verify = getattr(case.tool, "verify", None)
     if verify is None or case.misfit:
         return "unsure"
-    name = case.call.call.name
+    clock = Clock.of(case.run, case.env.ceilings())
     try:
-        happened = await asyncio.to_thread(verify, case.arguments, case.call.key)
-    except Exception:  # noqa: BLE001 - the tool's own code; the person is asked instead
-        return "unsure"
-    if happened is None:
+        async with asyncio.timeout(clock.left(case.run)) as limit:
+            happened = await Stoppable(_told(partial(verify, case.arguments, case.call.key))).result()
+        if happened not in (True, False):  # not its truth: what it means by anything else is a guess
+            return "unsure"
+    except (Exception, SystemExit):  # noqa: BLE001 - the tool's own code; the person is asked instead
+        if limit.expired():
+            raise Paused(clock.over.reason, clock.over.detail) from None
         return "unsure"
     choice: Choice = "happened" if happened else "retry"
-    word = f"{name} was asked and says that the call {'happened' if happened else 'did not happen'}."
+    told = "happened" if happened else "did not happen"
+    word = f"{case.call.call.name} was asked and says that the call {told}."
     case.decide(ApprovalDecided("in_doubt", case.call.call.id, choice, "verify", word))
     return "happened" if happened else "absent"
+
+
+async def _told(verify: Callable[[], Any]) -> Any:
+    told = await in_thread(verify, "verify")
+    return await told if inspect.isawaitable(told) else told
 
 
 async def _by_approval(case: _Case) -> Said:

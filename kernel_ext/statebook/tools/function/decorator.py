@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, overload
@@ -21,7 +21,7 @@ from .signature import Signature, in_lines
 from .state import changes, working_copy
 from .worker import in_thread
 
-Verify = Callable[[dict[str, Any], str], bool | None]
+Verify = Callable[[dict[str, Any], str], bool | Awaitable[bool | None] | None]
 """Tells whether a call in doubt, by its arguments and idempotency key, happened: True, False, or None for unknown."""
 
 _EFFECTS = ("read", "idempotent", "write")
@@ -148,9 +148,9 @@ def tool(
     outside: ``read`` nothing, ``idempotent`` something that may be repeated with the same ``ctx.idempotency_key``,
     ``write`` (the default, and the safe one) something that may not; such calls are asked for, and never repeated
     silently. ``annotations`` say it in MCP's words instead (``{"readOnlyHint": True}``, or an object with such
-    attributes), as `effect_of` reads them. ``verify(arguments, idempotency_key)`` tells whether a call in doubt
-    happened. A parameter named ``ctx`` or typed `ToolContext` is not the model's: it brings ``ctx.state`` (journaled),
-    ``ctx.idempotency_key`` and ``ctx.progress``.
+    attributes), as `effect_of` reads them. ``verify(arguments, idempotency_key)``, sync or async, tells whether a call
+    in doubt happened: True, False, or None where it can't know. A parameter named ``ctx`` or typed `ToolContext` is
+    not the model's: it brings ``ctx.state`` (journaled), ``ctx.idempotency_key`` and ``ctx.progress``.
 
     Raises UsageError for a parameter without a type, ``*args``, an unknown effect and a name no model accepts.
     """
