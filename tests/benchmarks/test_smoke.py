@@ -23,7 +23,19 @@ def figures():
 
 @pytest.mark.slow
 def test_every_promise_gives_finite_numbers(figures):
-    promises = {"commit", "growth", "open", "list", "load", "rewind", "first token", "load_ext", "recall", "snapshot", "stop"}
+    promises = {
+        "commit",
+        "growth",
+        "open",
+        "list",
+        "load",
+        "rewind",
+        "first token",
+        "load_ext",
+        "recall",
+        "snapshot",
+        "stop",
+    }
     assert {figure["promise"] for figure in figures} == promises
     assert all(math.isfinite(figure["value"]) for figure in figures)
 

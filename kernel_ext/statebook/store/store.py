@@ -41,9 +41,13 @@ class Store:
 
         Raises SessionLocked, StoreTooNew, StoreDamaged, StoreReadOnly, StoreFull.
         """
-        if read_only and not path.exists():
+        try:
+            place, found = path.parent.is_dir(), path.exists()
+        except PermissionError as error:
+            raise StoreReadOnly(f"{path.parent} may not be entered.", "Choose another place, or change it.") from error
+        if read_only and not found:
             raise UsageError(f"There is no {path.name} in {path.parent}.", "Run an %%agent cell first.")
-        if not path.parent.is_dir():
+        if not place:
             raise StoreReadOnly(f"There is no folder {path.parent}.", "Make it first, or choose another place.")
         if _undecodable(path):
             raise StoreError(
