@@ -182,7 +182,7 @@ def test_all_runs_at_once_and_one_that_pauses_again_stops_none(cell, use, sent):
 def test_what_came_of_a_call_in_doubt_is_its_result(left, cell, sent, shell):
     told = left("send", {"word": "x"}, then=[say("Settled.", expect="sent at 12:03")])
     assert "r1 was left open by a kernel that died, after 1 finished step, with send (r1.2) in doubt:" in told
-    assert "`%agent settle r1.2 retry|happened|skip` says what happened, `%agent resume r1` asks." in told
+    assert "`%agent settle r1.2 happened` (or `retry`, or `skip`) says what happened, `%agent resume r1` asks." in told
     assert "send word='x': did it happen?" in repr(cell("%agent")[0])
     out = cell("%agent show r1")[1]
     assert "r1 was left open by a kernel that died" in out
@@ -273,11 +273,68 @@ def test_what_the_agent_runs_cannot_answer_for_a_person(cell, use, sent, shell):
     assert session.run(1).calls[0].decision is None
     session._active = 2
     try:
-        for line in ("approve r1.2", "reject", "settle skip"):
+        for line in ("approve r1.2", "reject", "settle skip", "tools allow *", "limits notebook --none", "new side"):
             with pytest.raises(UsageError, match="still running"):
                 shell.run_line_magic("agent", line)
     finally:
         session._active = 0
+
+
+LATER = """
+import threading
+found, may_go = [], threading.Event()
+def answer():
+    may_go.wait(20)
+    for line in ("approve --all --always", "tools allow *", "limits notebook --none"):
+        try:
+            get_ipython().run_line_magic("agent", line)
+        except Exception as error:
+            found.append(str(error))
+thread = threading.Thread(target=answer)
+thread.start()
+import contextvars
+context = contextvars.copy_context()
+"""
+
+
+@pytest.mark.usefixtures("tools")
+def test_what_outlives_the_agents_code_cannot_answer_for_a_person(cell, use, sent, shell):
+    session = use(call("python", {"code": LATER}, "send", {"word": "x"}))
+    cell("%agent tools allow python")
+    assert "send waits for an approval" in cell("%%agent\nGo")[1]
+    shell.user_ns["may_go"].set()
+    shell.user_ns["thread"].join(20)
+    shell.user_ns["context"].run(shell.user_ns["answer"])  # as a task does that the code has started
+    told = [f"Only a person can write %agent {line}." for line in ("approve", "tools", "limits")]
+    assert [error.partition(" Write it")[0] for error in shell.user_ns["found"]] == told * 2
+    assert sent() == []
+    assert session.run(1).calls[1].decision is None
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("happened it's $5 {x} {{y}} @z", "it's $5 {x} {{y}} @z"),
+        ("happened \"it's 'here'\"", "it's 'here'"),
+        ("happened 'a' and 'b'", "'a' and 'b'"),
+        ("happened 3 mails went out?", "3 mails went out?"),
+        ("happened", ""),
+    ],
+)
+def test_words_arrive_as_they_were_written(left, cell, shell, line, words):
+    left("send", {"word": "x"}, then=[say("Settled.")])
+    assert "Settled." in cell(f"%agent settle r1.2 {line}")[1]
+    assert shell._statebook.magics.session().run(1).calls[0].word == words
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_call_named_after_the_choice_is_that_call_and_not_the_only_one(left, cell, sent):
+    left("send", {"word": "x"}, then=[say("Settled.")])
+    assert "r1.4 is not a tool call." in cell("%agent settle retry r1.4")[1]
+    assert sent() == ["x"]
+    assert "Settled." in cell("%agent settle retry r1.2")[1]
+    assert sent() == ["x", "x"]
 
 
 @pytest.mark.usefixtures("tools")

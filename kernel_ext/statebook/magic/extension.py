@@ -21,9 +21,9 @@ class Loaded:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.magics = Magics(shell)
         self._inside = threading.local()  # subshells run cells on threads of their own
         self._inside.cell = True  # loading itself happens inside a cell
+        self.magics = Magics(shell, self._in_cell)
 
     def install(self) -> None:
         """Register the magics and hooks. Where another extension owns %%agent, leave it and say so."""
@@ -57,6 +57,9 @@ class Loaded:
     def _leave(self, _result: Any) -> None:
         self._inside.cell = False
 
+    def _in_cell(self) -> bool:
+        return getattr(self._inside, "cell", False)
+
     def _keep_question(self, lines: list[str]) -> list[str]:
         """``%agent context What now?`` is a question to the agent, where IPython would look for help on ``now``.
 
@@ -75,7 +78,7 @@ class Loaded:
         the prompt.
         """
         shell = self.shell
-        if getattr(shell, "kernel", None) is None or not shell.autoawait or getattr(self._inside, "cell", False):
+        if getattr(shell, "kernel", None) is None or not shell.autoawait or self._in_cell():
             return lines
         match = _CELL.match(lines[0]) if lines else None
         if match and self.magics.owns(match[1]):

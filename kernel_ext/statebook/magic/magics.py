@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from argparse import Namespace as Flags
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from statebook.errors import UsageError
 
 from .bridge import Bridge
 from .completion.matcher import Matcher
-from .grammar import WORK, HelpAsked, limits_of, parse_cell_line, parse_line
+from .grammar import PERSONAL, WORK, HelpAsked, limits_of, parse_cell_line, parse_line
 from .settings import traits
 
 if TYPE_CHECKING:
@@ -41,11 +42,13 @@ if TYPE_CHECKING:
 class Magics:
     """The extension's state in one shell; its settings are those of ``%config Statebook``.
 
-    The session's rooms are imported by the first cell that needs them, so that loading stays unnoticed.
+    The session's rooms are imported by the first cell that needs them, so that loading stays unnoticed. ``in_cell``
+    says whether the current thread runs a cell.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, in_cell: Callable[[], bool]) -> None:
         self.shell = shell
+        self._in_cell = in_cell
         self.bridge = Bridge(self._left)
         self.names: tuple[str, ...] = ()
         self.configured = traits(shell, self.resolved)
@@ -112,7 +115,7 @@ class Magics:
             if cell is not None:
                 flags = parse_cell_line(line)
                 return self.bridge.blocking(lambda: self._ask(flags, cell))
-            flags = parse_line(line)
+            flags = self._steered(line)
             if flags.command in WORK:
                 return self.bridge.blocking(lambda: self._work(flags))
             return self.commands.do(flags)
@@ -125,7 +128,21 @@ class Magics:
     async def work_awaited(self, line: str) -> None:
         """A subcommand that is work, inside an async cell."""
         with _help_shown():
-            await self.bridge.awaited(self._work(parse_line(line)))
+            await self.bridge.awaited(self._work(self._steered(line)))
+
+    def _steered(self, line: str) -> Flags:
+        """The flags of an %agent line. UsageError for a person's decision that a person can't have written.
+
+        Code of the agent outlives its call in threads, which carry no context, and in tasks, which do.
+        """
+        flags = parse_line(line)
+        if flags.command in PERSONAL:
+            from statebook.state.recorder import INSIDE
+
+            here = threading.current_thread() is threading.main_thread() or self._in_cell()
+            if INSIDE.get() is not None or not here:
+                raise UsageError(f"Only a person can write %agent {flags.command}.", "Write it in a cell of its own.")
+        return flags
 
     # -- one cell ------------------------------------------------------------------------------------------------
 

@@ -89,6 +89,8 @@ class SessionCommands:
         return self._opened(Notebook(here.path, other.store, "a second session, asked for with %agent new"))
 
     def _opened(self, notebook: Notebook) -> Sheet:
+        if self._host.registry.current is not None:
+            self._host.registry.current.check_free()  # a run's way out of its session's limits, and of the stop button
         return self._session_status(self._host.registry.open(notebook, self._host.settings()))
 
     def do_verify(self, _flags: Flags) -> Sheet:

@@ -15,7 +15,9 @@ CHOICES = ("retry", "happened", "skip")
 
 _CALL = re.compile(r"[rR]?\d\S*")
 """A first word that begins like a call is meant as one: a misspelt one must not become words to the model."""
-_QUOTED = re.compile(r"(?P<quote>[\"'])(?P<text>.*)(?P=quote)", re.DOTALL)
+_NAME = re.compile(r"[rR]\d+(\.\d+)?")
+"""After the choice a number may be the first of the words, and a call only what can be nothing else."""
+_QUOTED = re.compile(r"(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)", re.DOTALL)
 
 
 def add_decisions(commands: Any) -> None:
@@ -28,9 +30,7 @@ def add_decisions(commands: Any) -> None:
     approve.add_argument("--always", action="store_true", help="and every later call of that tool in this session")
     settle = commands.add_parser("settle", help="say what came of a call in doubt, and go on")
     _add_call(settle)
-    settle.add_argument(
-        "choice", choices=CHOICES, help="make it again; it happened; or go on without knowing"
-    )
+    settle.add_argument("choice", choices=CHOICES, help="make it again; it happened; or go on without knowing")
     settle.set_defaults(all=False)
     came = "with happened: what came of it, which the model gets as the call's result"
     for parser, words in ((approve, "words to the model"), (reject, "words to the model"), (settle, came)):
@@ -44,7 +44,7 @@ def parse_decision(parser: Parser, command: str, tail: str) -> argparse.Namespac
         word, _, after = rest.partition(" ")
         if word.startswith("-"):
             given.append(word)
-        elif not call and not choice and _CALL.fullmatch(word):
+        elif not call and (_NAME if choice else _CALL).fullmatch(word):
             call = word
         elif command == "settle" and not choice:
             choice = word
@@ -52,7 +52,9 @@ def parse_decision(parser: Parser, command: str, tail: str) -> argparse.Namespac
             break
         rest = after.strip()
     if command == "settle" and not choice and not {"-h", "--help"} & set(given):
-        raise UsageError("What came of the call?", f"Write `%agent settle {call or 'r3.2'} retry|happened|skip`.")
+        raise UsageError(
+            "What came of the call?", f"Write `%agent settle {call or 'r3.2'} happened` (or `retry`, or `skip`)."
+        )
     found = parser.parse_args([*given, call, *([choice] if choice else [])])
     quoted = _QUOTED.fullmatch(rest)
     found.words = quoted["text"] if quoted else rest

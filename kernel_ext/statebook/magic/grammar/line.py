@@ -16,6 +16,9 @@ from .parser import Parser, add_limits, positive, split
 WORK = ("resume", *DECISIONS, "compact", "drill")
 """Subcommands that are work: a cell waits for them, and they can be stopped."""
 
+PERSONAL = (*DECISIONS, "tools", "limits")
+"""Subcommands by which a person decides what the agent may do."""
+
 _PROSE = ("context", "memory", "tools")
 """Subcommands that take words as they are written: an apostrophe opens no quote, and a rule keeps its own quotes."""
 
