@@ -87,6 +87,23 @@ def test_only_what_a_cell_may_touch_is_looked_at(book):
     assert book.snapshots.touched("this is no Python") is None
 
 
+def test_what_restored_code_may_change_is_looked_at(book):
+    target = book.cell("log = []\nclass C:\n    def m(self): log.append(1)\nc = C()")
+    book.cell("c = C = None; log.append(0)")
+    book.snapshots.restore(target)
+    after = book.cell("c.m()")
+    book.cell("log.clear()")
+    book.snapshots.restore(after)
+    assert book.namespace["log"] == [1]
+
+
+def test_what_code_that_can_not_be_captured_may_change_is_looked_at(book):
+    book.cell("log = []; d = {'g': (log.append(i) for i in range(3))}; g = (log.append(i) for i in range(3))")
+    for source in ("next(g)", "next(d['g'])"):
+        before = book.snapshots.last
+        assert book.cell(source).groups["log"] != before.groups["log"]
+
+
 def test_a_change_outside_what_was_said_is_found_by_a_sweep(book):
     book.cell("a = [1]; b = [2]")
     book.namespace["a"].append(5)

@@ -54,12 +54,6 @@ class Prepared:
     """Of the live objects that stay, to see that they are still the ones that were compared."""
     loaded: Mapping[str, Group]
     pins: Mapping[str, Mapping[Place, Pin]] = field(default_factory=dict)
-    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    @property
-    def loaded_names(self) -> set[str]:
-        """Variables whose code has not been looked at since they were loaded."""
-        return {name for group in self.loaded.values() for name in group.names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Known:
     """The value itself, where it is one that can't change."""
     uses: frozenset[str] = frozenset()
     array_roots: frozenset[int] = frozenset()
+    frame_roots: frozenset[int] = frozenset()
     seconds: float = 0.0
 
 
@@ -92,9 +93,11 @@ class Taking:
     missing: dict[str, Missing] = field(default_factory=dict)
     deferred: list[str] = field(default_factory=list)
     found: list[Known] = field(default_factory=list)
+    looked: set[str] = field(default_factory=set)
+    """Variables that were looked at."""
 
-    def take(self, units: Sequence[tuple[str, ...]], known: Mapping[str, Known]) -> None:
-        """Capture the units, the quickest first as far as that is known."""
+    def take(self, units: Sequence[tuple[str, ...]], known: Mapping[str, Known], rooted: Mapping[str, Known]) -> None:
+        """Capture the units, the quickest first as far as that is known; ``rooted`` are the groups with arrays."""
         order = sorted(units, key=lambda names: known[names[0]].seconds if names[0] in known else 0.0)
         memos = sum(not self._is_atom(names) for names in order) > 1
         dumped: dict[str, Unit] = {}
@@ -103,12 +106,30 @@ class Taking:
             unit = None if self._defer(names, expected) else self._pickle(names, frozenset(), memos)
             if unit is not None:
                 dumped[names[0]] = unit
+        self._reach(dumped, rooted)
         for unit in self._together(dumped):
             key = unit.names[0]
             try:
                 self._keep(unit, known.get(key))
             except Torn:
                 self._miss(unit.names, "it changes while it is captured, by a thread or by its own pickling")
+
+    def _reach(self, dumped: dict[str, Unit], known: Mapping[str, Known]) -> None:
+        """Pickle what is not touched and sees the same memory, too: a frame tells of it by no object they share."""
+        new = [unit.dump.found for unit in dumped.values()]
+        while new:
+            arrays = {root for found in new for root in found.array_roots}
+            frames = {root for found in new for root in found.frame_roots}
+            new = []
+            if not (arrays or frames):
+                return
+            for key, each in known.items():
+                sees = not each.array_roots.isdisjoint(arrays | frames) or not each.frame_roots.isdisjoint(arrays)
+                if sees and self.looked.isdisjoint(each.group.names):
+                    unit = self._pickle(each.group.names, frozenset(), memo=False)
+                    if unit is not None:
+                        dumped[key] = unit
+                        new.append(unit.dump.found)
 
     def _is_atom(self, names: tuple[str, ...]) -> bool:
         return len(names) == 1 and type(self.values[names[0]]) in ATOMS
@@ -117,9 +138,10 @@ class Taking:
         """Whether there is no time left for these; then they are named as deferred."""
         limit = self.budget.seconds
         spent = time.perf_counter() - self.started
-        if limit is None or (spent < limit and spent + expected <= max(limit, expected * (spent == 0))):
+        if limit is None or spent + expected < limit:
             return False
         self.deferred += names
+        self.looked.update(names)
         self._miss(names, f"deferred: the snapshot took its {limit:g} s")
         return True
 
@@ -131,6 +153,7 @@ class Taking:
     def _pickle(self, names: tuple[str, ...], shared: frozenset[int], memo: bool) -> Unit | None:
         """Pickle variables together; None, and they are named as missing, when that can't be done."""
         begin = time.perf_counter()
+        self.looked.update(names)
         try:
             dump = self.pickler.take({name: self.values[name] for name in names}, shared=shared, memo=memo)
         except RecursionError:
@@ -193,7 +216,15 @@ class Taking:
         atom = self.values[unit.names[0]] if self._is_atom(unit.names) else None
         identities = {name: id(self.values[name]) for name in unit.names}
         self.found.append(
-            Known(group, identities, atom, frozenset(found.uses), frozenset(found.array_roots), unit.seconds)
+            Known(
+                group,
+                identities,
+                atom,
+                frozenset(found.uses),
+                frozenset(found.array_roots),
+                frozenset(found.frame_roots),
+                unit.seconds,
+            )
         )
 
     @staticmethod

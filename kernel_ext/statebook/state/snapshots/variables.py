@@ -17,7 +17,7 @@ from .pickling.words.loading import Loading
 from .restoring import Prepared, Restored, prepare, swap
 from .scope.names import split
 from .scope.threads import others_run
-from .scope.touched import EVERYTHING, touched_names
+from .scope.touched import ANY_NAME, EVERYTHING, touched_names
 from .seams import Chunks
 from .surroundings import Surroundings
 from .taking import Capture, Known, SnapshotBudget, Taking, python_version
@@ -56,6 +56,8 @@ class Snapshots:
         self._cells: dict[str, str] = {}
         """Name -> the cell that made it."""
         self._last = Manifest()
+        self._unread = True
+        """Whether there are variables whose code was not read yet, so that nobody knows what it may change."""
 
     @property
     def last(self) -> Manifest:
@@ -67,7 +69,7 @@ class Snapshots:
 
         ``source`` is plain Python, as IPython's input transformers leave it. Ask before or after running it.
         """
-        return touched_names(source, self._namespace, self._uses)
+        return EVERYTHING if self._unread else touched_names(source, self._namespace, self._uses)
 
     def capture(
         self, touched: frozenset[str] | None = EVERYTHING, *, budget: SnapshotBudget = _NO_LIMIT, cell: str = ""
@@ -84,19 +86,20 @@ class Snapshots:
             bound = dict(zip(values, map(id, values.values()), strict=True))
             rebound = {name for name, _ in bound.items() - self._bound.items()}
             others = others_run(self._namespace)
-            units = self._units(values, rebound, EVERYTHING if others else touched)
-            looked = {name for names in units for name in names}
+            units = self._units(values, rebound, EVERYTHING if others or self._unread else touched)
             self._cells |= dict.fromkeys(rebound, cell)
-            roots = frozenset().union(*(self._known[key].array_roots for key in self._rooted))
+            rooted = {key: self._known[key] for key in self._rooted}
+            roots = frozenset().union(*(known.array_roots for known in rooted.values()))
             taking = Taking(values, self._chunks, self._pickler, self._pins, budget, self._namespace, others, roots)
             try:
-                taking.take(units, self._known)
+                taking.take(units, self._known, rooted)
             except BaseException:
-                self._due |= looked  # what this one did not see, the next one must
+                self._due |= {name for names in units for name in names}  # what this one did not see, the next one must
                 raise
             gone = self._bound.keys() - bound.keys()
             self._bound = bound
-            self._remember(taking, modules, looked, gone)
+            self._remember(taking, modules, taking.looked, gone)
+            self._unread = False
         changed = [
             name
             for key, group in self._last.groups.items()
@@ -125,12 +128,12 @@ class Snapshots:
             self._pins.release(key)
         for key, group in prepared.loaded.items():
             identities = {name: id(self._namespace[name]) for name in group.names}
-            self._known[key] = Known(group, identities, uses=prepared.uses.get(key, frozenset()))
+            self._known[key] = Known(group, identities)
             self._pins.hold(key, prepared.pins.get(key, {}))
         self._keys = {name: key for key, known in self._known.items() for name in known.group.names}
-        self._rooted = {key for key in self._known if self._known[key].array_roots}
+        self._rooted &= self._known.keys()
         self._bound = {name: id(value) for name, value in split(self._namespace, self._hidden)[0].items()}
-        self._due = set(prepared.loaded_names)
+        self._due, self._unread = set(), True
         self._last = prepared.manifest
         return restored
 
@@ -139,7 +142,10 @@ class Snapshots:
         return self.apply(self.prepare(manifest, plain=plain))
 
     def _uses(self, name: str) -> frozenset[str]:
+        """The names that the code held by a variable uses; what could not be captured may use any."""
         known = self._known.get(self._keys.get(name, ""))
+        if name in self._last.missing or (known is not None and known.group.lost):
+            return ANY_NAME
         return known.uses if known else frozenset()
 
     def _units(
@@ -178,7 +184,7 @@ class Snapshots:
             key = known.group.names[0]
             self._known[key], groups[key] = known, known.group
             self._keys |= dict.fromkeys(known.group.names, key)
-            if known.array_roots:
+            if known.array_roots or known.frame_roots:
                 self._rooted.add(key)
         self._pins.retain(self._known.keys())
         for name in gone:

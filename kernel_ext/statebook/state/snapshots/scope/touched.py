@@ -19,6 +19,9 @@ _REACHES_ALL = frozenset({
 })  # fmt: skip
 """Names through which code may change variables that it does not name."""
 
+ANY_NAME = frozenset({"globals"})
+"""What code uses that can't be read."""
+
 
 def names_of(code: types.CodeType) -> set[str]:
     """All names that ``code``, and the functions and classes written in it, look up or set."""
