@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,19 @@ def test_a_call_is_allowed_by_the_card_with_a_word(open_notebook, screenshot):
     saved = notebook.save("allow.ipynb")
     kinds = {kind for output in saved.cells[0].outputs for kind in output.get("data", {})}
     assert kinds == {"text/html", "text/plain"}, "no widget stays in the saved notebook"
+
+
+def test_the_card_of_a_dead_kernel_says_where_to_answer(open_notebook, server):
+    pid = "import os; open('pid', 'w').write(str(os.getpid()))"
+    notebook = open_notebook("orphan.ipynb", pid + ASK.format(kind="approval"))
+    page, card = notebook.page, notebook.page.locator(".sb-ask")
+    notebook.start(0)
+    card.wait_for(timeout=30_000)
+    os.kill(int((server.root / "pid").read_text()), signal.SIGKILL)
+    page.locator("dialog.jp-Dialog").wait_for(timeout=30_000)
+    notebook.dismiss_dialogs()
+    card.locator("button", has_text="Allow once").click()
+    card.get_by_text("If the kernel was restarted, %agent says what waits.").wait_for(timeout=15_000)
 
 
 def test_the_keyboard_decides_and_the_stop_button_ends_the_question(open_notebook, screenshot):

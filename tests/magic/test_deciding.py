@@ -181,11 +181,11 @@ def test_all_runs_at_once_and_one_that_pauses_again_stops_none(cell, use, sent):
 @pytest.mark.usefixtures("tools")
 def test_what_came_of_a_call_in_doubt_is_its_result(left, cell, sent, shell):
     told = left("send", {"word": "x"}, then=[say("Settled.", expect="sent at 12:03")])
-    assert "r1 was left open by a kernel that died, after 1 finished step, with send (r1.2) in doubt:" in told
+    assert "r1 was cut off after 1 finished step, with send (r1.2) in doubt:" in told
     assert "`%agent settle r1.2 happened` (or `retry`, or `skip`) says what happened, `%agent resume r1` asks." in told
     assert "send word='x': did it happen?" in repr(cell("%agent")[0])
     out = cell("%agent show r1")[1]
-    assert "r1 was left open by a kernel that died" in out
+    assert "r1 was cut off" in out
     assert "%agent settle r1.2 happened" in out
     assert "Settled." in cell('%agent settle r1.2 happened "sent at 12:03"')[1]
     assert sent() == ["x"]
@@ -222,6 +222,25 @@ def test_it_is_settled_without_its_tool_and_not_made_again_without_it(left, cell
     cell(TOOL.partition("sent = []")[2])
     assert "Settled." in cell("%agent resume r1")[1]
     assert sent() == ["x", "x"]
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_stop_at_the_question_of_a_call_in_doubt_leaves_it_open(cell, left, shell, monkeypatch):
+    left("send", {"word": "x"}, then=[say("Settled.")])
+
+    async def pressed(*_):
+        raise asyncio.CancelledError
+
+    asker = type("Person", (), {"ask": pressed})()
+    monkeypatch.setattr(shell._statebook.magics, "asker", lambda: asker)
+    _, out = cell("%agent resume r1")
+    assert "send is in doubt: `%agent settle r1.2 happened` (or `retry`, or `skip`) says what happened" in out
+    assert "--fresh" not in out, "no flag of a line"
+    assert "r1.2 waits" in repr(cell("%agent")[0])
+    shown = cell("%agent show r1")[1]
+    assert "r1 was interrupted" in shown
+    assert "To go on: %agent settle r1.2 retry, %agent settle r1.2 happened or %agent settle r1.2 skip" in shown
+    assert "Settled." in cell("%agent settle happened at noon")[1]
 
 
 # -- what does not fit -------------------------------------------------------------------------------------------

@@ -160,6 +160,14 @@ def test_a_terminal_gets_a_line_that_is_written_over(capsys, monkeypatch):
     assert last.split("\r")[-1] == f"{DrillSheet(report_of())!r}\n"
 
 
+def test_a_line_that_stays_does_not_stand_behind_the_one_that_is_written_over(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    live = Live(Shell())
+    live.show(DrillSheet(report_of(), finished=False))
+    live.note("step 1: went on by itself")
+    assert capsys.readouterr().out.split("\r")[-2:] == [" " * 65, "statebook: step 1: went on by itself\n"]
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_the_same_report_gives_the_same_bytes(finished):
     assert DrillSheet(report_of(asking), finished).bundle() == DrillSheet(report_of(asking), finished).bundle()

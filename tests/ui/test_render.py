@@ -9,6 +9,7 @@ import pytest
 from statebook.protocol.journal.events import (
     AnswerRejected,
     ApprovalAsked,
+    ApprovalDecided,
     PauseReason,
     RunEnded,
     RunPaused,
@@ -19,7 +20,7 @@ from statebook.protocol.models import Cost, Usage, exact, money
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
 from statebook.session.waiting import abandoned
-from statebook.ui.lines import amount, duration, ending, footer
+from statebook.ui.lines import activity, amount, call_state, duration, ending, footer
 from statebook.ui.render import LARGEST_FIGURE, LIVE, run_html
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sheets.sheet import Sheet
@@ -229,11 +230,23 @@ def test_a_run_at_work_ends_with_no_card_whatever_its_calls_do():
         assert "%agent" not in run_text(journal.run())
 
 
+def test_a_call_whose_question_is_open_is_not_drawn_as_one_that_runs():
+    look, send, mail = call(1, "look"), call(2, "send"), call(3, "mail")
+    doubt = Journal().model("", [send]).intend(send, "write").add(ApprovalAsked("in_doubt", send, "write", "why"))
+    run = doubt.run()
+    assert call_state(run.calls[0], run) == ("?", "in doubt")
+    assert activity(run) == "r3 · waits for your decision on send"
+    run = doubt.add(ApprovalDecided("in_doubt", send.id, "retry", "card")).run()
+    assert call_state(run.calls[0], run) == ("…", "running")
+    parallel = Journal().model("", [look, mail]).intend(look).add(ApprovalAsked("approval", mail, "write", "why"))
+    assert activity(parallel.run()) == "r3 · waits for your decision on mail", "not what runs beside the question"
+
+
 def test_a_run_that_a_dead_kernel_left_open_is_not_drawn_as_one_that_works():
     look, send = call(1, "look"), call(1, "send_mail", to="a@example.org")
     run = abandoned(Journal().model("", [look]).intend(look, "read").run(), "")
     text = run_text(run)
-    assert "r3 was left open by a kernel that died\nAfter 1 finished step, with look (r3.2) in doubt." in text
+    assert "r3 was cut off\nAfter 1 finished step, with look (r3.2) in doubt." in text
     assert "To go on: %agent resume r3" in text
     assert 'class="sb-live"' not in run_html(run)
     html = stripped(run_html(abandoned(Journal().model("", [send]).intend(send, "write").run(), "Half of")))

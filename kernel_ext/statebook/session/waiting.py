@@ -17,8 +17,9 @@ from statebook.run.permission import decision
 from statebook.store.journal import Place
 from statebook.store.store import Store
 
-LEFT_OPEN = "its kernel died"
-"""The ``error`` of a run that a dead kernel left open, as it is drawn."""
+LEFT_OPEN = "it was cut off"
+"""The ``error``, as it is drawn, of a run that has no ending: its kernel died, a second press of the stop button
+left it, or its end could not be recorded. Which of them, the journal can't tell."""
 _NAMED = 3
 """Calls that one line names at most."""
 
@@ -53,7 +54,7 @@ class Waiting:
         """The same inside a sentence."""
         if self.kind == "approval":
             return f"`%agent approve {self.name}` or `%agent reject {self.name}`"
-        return f"`%agent settle {self.name} retry|happened|skip`"
+        return f"`%agent settle {self.name} happened` (or `retry`, or `skip`)"
 
 
 def call_name(run: Run, call: CallRecord) -> str:
@@ -62,10 +63,16 @@ def call_name(run: Run, call: CallRecord) -> str:
 
 
 def waiting_in(run: Run) -> list[Waiting]:
-    """The open questions of a run that nobody works on; none where it was stopped, failed or is done."""
-    if run.status not in ("paused", "running") and run.error != LEFT_OPEN:
-        return []
-    return [Waiting(run, call, kind) for call in run.calls if (kind := open_question(call))]
+    """The open questions of a run that nobody works on; one that was stopped or failed asks only what happened."""
+    asks = run.status in ("paused", "running") or run.error == LEFT_OPEN
+    questions = [Waiting(run, call, kind) for call in run.calls if (kind := open_question(call))]
+    return [each for each in questions if asks or (each.kind == "in_doubt" and run.status != "done")]
+
+
+def answerable(unfinished: Sequence[Run], last: Run | None) -> list[Run]:
+    """Runs that wait, oldest first: with the ``last`` one where a stop left its call in doubt."""
+    added = last is not None and waiting_in(last) and last.number not in {run.number for run in unfinished}
+    return [*unfinished, *([last] if last and added else [])]
 
 
 def decide(store: Store, questions: Sequence[Waiting], answer: Answer) -> None:
@@ -83,7 +90,7 @@ def decide(store: Store, questions: Sequence[Waiting], answer: Answer) -> None:
 
 
 def abandoned(run: Run, drafted: str) -> Run:
-    """A run that a dead kernel left open, as it is drawn: not as one that works. ``drafted`` is its last text."""
+    """A run that was cut off, as it is drawn: not as one that works. ``drafted`` is its last text."""
     return replace(run, status="interrupted", error=LEFT_OPEN, draft=drafted)
 
 
@@ -104,7 +111,7 @@ def way_on(run: Run) -> str:
 
 
 def notices(abandoned_runs: Sequence[Run], paused: Sequence[Run]) -> list[str]:
-    """What a person is told when a session opens: a line per run that a dead kernel left, and one on open questions."""
+    """What a person is told when a session opens: a line per run that was cut off, and one on open questions."""
     lines = [_left(run) for run in abandoned_runs]
     questions = [each for run in paused for each in waiting_in(run)]
     if len(questions) == 1:
@@ -134,4 +141,4 @@ def _left(run: Run) -> str:
         ways = f"{first.typed} says what happened, `%agent resume {name}` asks"
     else:
         ways = f"`%agent resume {name}` goes on, and so does running its cell again"
-    return f"{name} was left open by a kernel that died, {how_far(run)}: {ways}."
+    return f"{name} was cut off {how_far(run)}: {ways}."

@@ -51,7 +51,7 @@ _PAUSES: dict[PauseReason, str] = {
 
 _STOPS = {
     "interrupt": "stopped by you",
-    "kernel_died": "its kernel died",
+    "kernel_died": "it was cut off",
     "timeout": "out of time",
     "limit": "stopped at a limit",
 }
@@ -92,7 +92,7 @@ def ending(run: Run) -> Ending | None:
     name = run_name(run.number)
     command = f"%agent resume {name}"
     questions = waiting_in(run) if run.status != "running" else []  # there it is the call at work, or a card asks
-    if questions and (run.pause is None or run.pause.reason in ("approval", "in_doubt")):
+    if questions and run.status != "failed" and (run.pause is None or run.pause.reason in ("approval", "in_doubt")):
         return _asks(run, questions)
     if run.status == "paused":
         headline = f"{name} {_PAUSES[run.pause.reason]}" if run.pause else f"{name} is paused"
@@ -100,7 +100,7 @@ def ending(run: Run) -> Ending | None:
     if run.status == "failed":
         return Ending(f"{name} failed", _sentence(visible(run.error)), (command,))
     if run.error == LEFT_OPEN:
-        return Ending(f"{name} was left open by a kernel that died", _sentence(f"{how_far(run)}."), (command,))
+        return Ending(f"{name} was cut off", _sentence(f"{how_far(run)}."), (command,))
     if run.status == "interrupted":
         kept = "What it had written is kept, marked as unfinished." if run.answer else "Finished steps are kept."
         return Ending(f"{name} was interrupted", kept, (command,))
@@ -111,7 +111,10 @@ def _asks(run: Run, questions: Sequence[Waiting]) -> Ending:
     """The calls that wait for a person, whole enough to decide on, and the lines that answer."""
     name, first = run_name(run.number), questions[0]
     if run.pause is None:
-        headline, detail = f"{name} was left open by a kernel that died", _sentence(f"{how_far(run)}.")
+        headline, detail = (
+            f"{name} was {'cut off' if run.error == LEFT_OPEN else 'interrupted'}",
+            _sentence(f"{how_far(run)}."),
+        )
     else:
         headline, detail = f"{name} {_PAUSES[run.pause.reason]}", visible(run.pause.detail)
     if len(questions) == 1:
@@ -187,7 +190,8 @@ def call_state(call: CallRecord, run: Run) -> tuple[str, str]:
         return SIGNS[call.result.status], call.result.status.replace("_", " ")
     if call.asked and call.decision is None and not call.intended:
         return "…", "waits for a decision"
-    if run.status != "running":
+    asked = "in_doubt" in call.questions and call.settled is None  # a person is asked right now
+    if run.status != "running" or asked:
         return ("?", "in doubt") if call.intended else ("·", "not run")
     return ("…", "running") if call.intended else ("·", "next")
 
@@ -253,10 +257,11 @@ def _local(time: datetime) -> datetime:
 def activity(run: Run, progress: str = "") -> str:
     """What a working run is doing now."""
     waiting = [call for call in run.calls if call.result is None]
+    asked = [call for call in waiting if call_state(call, run)[1] in ("waits for a decision", "in doubt")]
     if run.draft:
         doing = "writing"
-    elif waiting and call_state(waiting[0], run)[1] == "waits for a decision":
-        doing = f"waits for your decision on {one_line(waiting[0].call.name, 60)}"
+    elif asked:
+        doing = f"waits for your decision on {one_line(asked[0].call.name, 60)}"
     elif waiting:
         more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
         doing = f"{called(waiting[0].call, 60)}{more}"

@@ -15,7 +15,7 @@ from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import named
 from statebook.session.rescue import bring_back
 from statebook.session.session import Session
-from statebook.session.waiting import how_far, waiting_in, way_on
+from statebook.session.waiting import answerable, how_far, waiting_in, way_on
 from statebook.store.journal import Journal
 from statebook.ui.lines import called
 from statebook.ui.sheets.sheet import Sheet
@@ -107,13 +107,13 @@ class SessionCommands:
 def _waiting(session: Session) -> list[tuple[str, str]]:
     """What waits on any branch, newest first, each with the line to type."""
     rows: list[tuple[str, str]] = []
-    for run in reversed(session.unfinished()):
+    for run in reversed(answerable(session.unfinished(), session.last_run())):
         questions = waiting_in(run)
         for each in questions:
             what = "may it be made?" if each.kind == "approval" else "did it happen?"
             rows.append((each.name, f"{called(each.call.call)}: {what}\n{each.typed}"))
         if not questions:
-            left = f"left open {how_far(run)}"
+            left = f"cut off {how_far(run)}"
             rows.append((run_name(run.number), f"{run.pause.detail if run.pause else left}\n{way_on(run)}".strip()))
     more = [("", f"and {len(rows) - _LISTED} more that wait")] if len(rows) > _LISTED else []
     return [(f"{name} waits", told) for name, told in rows[:_LISTED]] + more

@@ -13,7 +13,6 @@ from statebook.session.drill.drill import drill as drilled
 from statebook.session.session import Session
 from statebook.ui.sheets.drill import DrillSheet, moment_line
 from statebook.ui.sheets.live import Live
-from statebook.ui.sheets.sheet import note
 
 
 async def drill(host: Host, flags: Flags) -> None:
@@ -28,7 +27,7 @@ async def drill(host: Host, flags: Flags) -> None:
             for line in (moment_line(report, outcome) for outcome in report.outcomes):
                 if line not in told:
                     told.add(line)
-                    note(line)
+                    live.note(line)
         live.show(DrillSheet(report, finished=False))
 
     try:

@@ -6,17 +6,20 @@ from statebook.errors import RunInterrupted
 from statebook.ids import checkpoint_name, run_name
 from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.session.session import Session
+from statebook.session.waiting import waiting_in
 
 
-def stopped(session: Session) -> RunInterrupted:
-    """What a stopped cell raises: one line that says what was kept and how to go on."""
+def stopped(session: Session, *, line: bool = False) -> RunInterrupted:
+    """What a stopped cell (or ``%agent`` line) raises: one line that says what was kept and how to go on."""
     run = session.run(session.latest) if session.latest else None
     if run is None or run.status != "interrupted":  # an earlier run's
         return RunInterrupted("Stopped before the run began.")
-    return RunInterrupted(
-        f"{run_name(run.number)} was stopped{_cut_off(run)}; {_kept(run)} ({checkpoint_name(run.checkpoint)})."
-        " Run the cell again to go on, or with --fresh to start over."
-    )
+    name, doubts = run_name(run.number), waiting_in(run)
+    on = f"`%agent resume {name}` goes on." if line else "Run the cell again to go on, or with --fresh to start over."
+    if doubts:
+        first = doubts[0]
+        on = f"{first.call.call.name} is in doubt: {first.typed} says what happened, `%agent resume {name}` asks again."
+    return RunInterrupted(f"{name} was stopped{_cut_off(run)}; {_kept(run)} ({checkpoint_name(run.checkpoint)}). {on}")
 
 
 def _cut_off(run: Run) -> str:

@@ -30,4 +30,4 @@ async def work(host: Host, flags: Flags) -> None:
     try:
         await WORK[flags.command](host, flags)
     except asyncio.CancelledError:
-        raise stopped(host.session()) from None
+        raise stopped(host.session(), line=True) from None

@@ -1,6 +1,7 @@
 // The approval card: shows one question as text and sends back which button was pressed.
 
 const READY_EVERY = 250; // ms
+const TAKEN_WITHIN = 4000; // ms; an answer that is taken replaces the card much sooner
 
 function add(parent, tag, className, text) {
   const node = document.createElement(tag);
@@ -40,6 +41,10 @@ function render({ model, el }) {
     button.addEventListener("click", () => {
       buttons.querySelectorAll("button").forEach((each) => (each.disabled = true));
       word.disabled = true;
+      // the card of a kernel that died stays on the page, and nobody hears it
+      setTimeout(() => {
+        if (card.isConnected) add(card, "div", "sb-ask-quiet", "No reply yet. If the kernel was restarted, %agent says what waits.");
+      }, TAKEN_WITHIN);
       model.send({ kind: "answer", choice, word: word.value });
     });
   });

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from statebook.ui.ask import somebody_there
 
+from .sheet import note
+
 _SHORTEST = 0.25
 """Seconds between two drawings."""
 
@@ -70,6 +72,12 @@ class Live:
             elif self._terminal and self._width:
                 self._overwrite("")
                 sys.stdout.write("\r")
+
+    def note(self, text: str) -> None:
+        """A line that stays, and not behind the one that is written over."""
+        if self._terminal:
+            self.clear()
+        note(text)
 
     def _display(self, drawn: Drawn) -> None:
         data = drawn.bundle()
