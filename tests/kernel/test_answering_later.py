@@ -79,7 +79,7 @@ def test_after_a_kill_the_next_kernel_settles_what_it_was_doing(kernel_on, noteb
 
     kernel = kernel_on(notebook)
     opened = kernel.cell(SEND + "use(say('Settled.'))", stdin=False)
-    assert "r1 was left open by a kernel that died, after 1 finished step, with send (r1.2) in doubt" in opened.text
+    assert "r1 was cut off after 1 finished step, with send (r1.2) in doubt" in opened.text
     assert "%agent settle r1.2 happened" in kernel.cell("%agent show r1", stdin=False).shown
     out = kernel.cell(f"%agent {line}", stdin=False)
     assert (out.error, len(out.displays)) == ("", 1)

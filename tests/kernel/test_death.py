@@ -31,7 +31,7 @@ def first_kernel(kernel_on, notebook, steps):
 def next_kernel(kernel_on, notebook, steps):
     kernel = kernel_on(notebook)
     out = kernel.cell(TOOLS.format(slow=False) + f"\nuse({steps})")
-    assert "r1 was left open by a kernel that died" in out.text
+    assert "r1 was cut off" in out.text
     return kernel
 
 

@@ -350,7 +350,7 @@ def test_an_abandoned_run_is_drawn_closed_records_nothing_and_is_gone_on_with(se
             self.after += bool(self.closed)
 
         def close(self, run):
-            self.closed.append(run.status)
+            self.closed.append(run.error)
 
     async def check(session):
         asker, session.sink = DeafAsker(), Last()
@@ -366,7 +366,7 @@ def test_an_abandoned_run_is_drawn_closed_records_nothing_and_is_gone_on_with(se
         asker.deaf.free.set()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 10)
-        assert (session.sink.closed, session.sink.after) == (["interrupted"], 0)
+        assert (session.sink.closed, session.sink.after) == (["it was cut off"], 0)
         assert session.store.journal.last_seq == before
         del session._asker
 

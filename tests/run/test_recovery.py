@@ -172,7 +172,7 @@ def test_a_call_in_doubt_that_may_be_repeated_is_made_again_with_the_same_key(se
     dies_during(session, go, name)
     assert session.notices == [
         (
-            f"r1 was left open by a kernel that died, after 1 finished step, with {name} (r1.2) in doubt:"
+            f"r1 was cut off after 1 finished step, with {name} (r1.2) in doubt:"
             " `%agent resume r1` goes on, and so does running its cell again."
         )
     ]

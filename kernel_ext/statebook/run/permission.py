@@ -25,10 +25,10 @@ from .environment import Environment, Paused
 from .limits import Clock
 from .stopping.work import Stoppable
 
-_HAPPENED = "[This call happened before the kernel died: that was confirmed."
+_HAPPENED = "[This call was cut off, and it has happened: that was confirmed."
 _SKIPPED = "[Skipped by a person: it is not known whether this call happened. Do not assume either.]"
 _NOT_AGAIN = "[It is not known whether this call happened, and it can't be made again. Do not assume either.]"
-_REASON = "the kernel died during this call: it may or may not have happened"
+_REASON = "this call was cut off: it may or may not have happened"
 
 
 @dataclass(frozen=True, slots=True)

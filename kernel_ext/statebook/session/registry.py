@@ -19,7 +19,7 @@ class Registry:
     """Opens sessions on first use and keeps them until the kernel ends.
 
     ``surfaces`` is what sessions are given of the kernel; ``tell`` shows a person one line, such as that a notebook
-    was renamed or that a dead kernel left a run open.
+    was renamed or that a run was cut off.
     """
 
     def __init__(self, surfaces: Surfaces, tell: Callable[[str], None]) -> None:

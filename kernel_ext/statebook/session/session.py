@@ -144,7 +144,7 @@ class Session:
         (run, env), self._work, self._active = self._work, None, 0
         env.lease.revoke()
         self._runs.pop(run.number, None)
-        close(env.sink, replace(run, status="interrupted", error="stopped at once"))
+        close(env.sink, abandoned(run, run.draft))
         return True
 
     # -- what there is -------------------------------------------------------------------------------------------
@@ -156,11 +156,11 @@ class Session:
         return self._runs[number]
 
     def open_runs(self) -> list[Run]:
-        """Runs that a dead kernel left open."""
+        """Runs that have no ending, and that nobody works on."""
         return [self.run(number) for number in self.store.open_runs() if number != self._active]
 
     def unfinished(self) -> list[Run]:
-        """Runs on any branch that paused, or that a dead kernel left open; oldest first."""
+        """Runs on any branch that paused, or that were cut off; oldest first."""
         return [self.run(number) for number, *_ in self.store.unfinished_runs() if number != self._active]
 
     def asking(self) -> list[Run]:
@@ -168,7 +168,7 @@ class Session:
         return [self.run(number) for number, paused, asked in self.store.unfinished_runs() if paused and asked]
 
     def as_drawn(self, run: Run) -> Run:
-        """A run as it may be drawn: one that a dead kernel left open is not drawn as one that works."""
+        """A run as it may be drawn: one that was cut off is not drawn as one that works."""
         if run.status != "running" or run.number == self._active:
             return run
         step = run.models[-1].step if run.models else 0
