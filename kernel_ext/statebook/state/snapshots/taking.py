@@ -20,6 +20,8 @@ from .seams import Chunks, Pieces, digest_of
 
 _TRIES = 3
 """How often a variable that changes while it is captured is captured anew."""
+_WAITING = 64
+"""Chunks, of a megabyte at most, that are copied before they are handed over."""
 _MEGABYTE = 1e6
 
 
@@ -93,6 +95,8 @@ class Taking:
     missing: dict[str, Missing] = field(default_factory=dict)
     deferred: list[str] = field(default_factory=list)
     found: list[Known] = field(default_factory=list)
+    waiting: dict[str, bytes] = field(default_factory=dict)
+    """Chunks that are copied and not yet handed over: who writes them would take time from the copying."""
     looked: set[str] = field(default_factory=set)
     """Variables that were looked at."""
 
@@ -113,6 +117,7 @@ class Taking:
                 self._keep(unit, known.get(key))
             except Torn:
                 self._miss(unit.names, "it changes while it is captured, by a thread or by its own pickling")
+        self._hand_over()
 
     def _reach(self, dumped: dict[str, Unit], known: Mapping[str, Known]) -> None:
         """Pickle what is not touched and sees the same memory, too: a frame tells of it by no object they share."""
@@ -269,7 +274,11 @@ class Taking:
         parts = [stream[start:end] if len(cuts) > 1 else stream for start, end in cuts]
         stored = tuple((digest_of(part), len(part)) for part in parts)
         wanted = {digest: size for each in (stored, *pieces) for digest, size in each}
-        new = {digest: size for digest, size in wanted.items() if not self.chunks.has(digest)}
+        new = {
+            digest: size
+            for digest, size in wanted.items()
+            if digest not in self.waiting and not self.chunks.has(digest)
+        }
         size = sum(new.values())
         limit = self.budget.size
         if limit is not None and self.new_bytes + size > limit:
@@ -278,7 +287,7 @@ class Taking:
             return None
         for (digest, _), part in zip(stored, parts, strict=True):
             if new.pop(digest, None) is not None:
-                self.chunks.put(digest, part)
+                self._put(digest, part)
         for memory, each in zip(found.buffers.all, pieces, strict=True):
             for (digest, _), (start, end) in zip(each, memory_cuts(memory.view.nbytes, memory.row), strict=True):
                 if new.pop(digest, None) is not None:
@@ -297,15 +306,25 @@ class Taking:
         return self._tried(group, stream, found.hooked) if found.hooked else group
 
     def _put(self, digest: str, data: bytes) -> None:
-        """Store a copy of memory, unless the memory changed since it was hashed. Raises Torn."""
+        """Take a copy of memory, unless the memory changed since it was hashed. Raises Torn."""
         if self.unsettled and digest_of(data) != digest:
             raise Torn
-        self.chunks.put(digest, data)
+        self.waiting[digest] = data
+        if len(self.waiting) >= _WAITING:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the chunks that wait to whoever keeps them."""
+        while self.waiting:
+            digest = next(iter(self.waiting))
+            self.chunks.put(digest, self.waiting[digest])
+            del self.waiting[digest]
 
     def _tried(self, group: Group, stream: bytes, hooked: Sequence[Any]) -> Group | None:
         """The group with what its objects' own hooks leave out; None when it does not come back at all."""
         from dataclasses import replace
 
+        self._hand_over()
         try:
             loading = Loading(self.namespace, self.chunks, self.pickler.live, {})
             notes = comes_back(group, stream, hooked, self.pickler, loading)
