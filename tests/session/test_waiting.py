@@ -93,7 +93,8 @@ def test_a_dead_kernels_line_names_every_call_in_doubt(session_of):
     die_in_a_batch(session)
     (told,) = session.notices
     assert "after 1 finished step, with send (r1.2) and look (r1.3) and send (r1.4) in doubt: " in told
-    assert told.endswith("`%agent settle r1.2 happened` (or `retry`, or `skip`) says what happened, `%agent resume r1` asks.")
+    ways = "`%agent settle r1.2 happened` (or `retry`, or `skip`) says what happened, `%agent resume r1` asks."
+    assert told.endswith(ways)
     assert [each.asked for each in waiting_in(session.session.run(1))] == [False, False]
 
 

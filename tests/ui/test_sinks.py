@@ -94,6 +94,27 @@ def test_long_answers_are_drawn_less_often():
     assert 0.24 <= sink._interval < 0.5
 
 
+def test_a_call_that_holds_the_loop_is_seen_at_work(published):
+    wanted = call(1, "python", code="time.sleep(60)")
+    entries = Journal().model("", [wanted]).intend(wanted).entries
+    run = Run.fold(entries[:1])
+    sink = NotebookSink(texts)
+    asyncio.run(play(sink, run, entries[1:]))
+    last = outputs(published)[-1]["data"]["text/html"]
+    assert "running" in last
+    assert "thinking" not in last
+
+
+def test_many_calls_at_once_make_few_drawings(published):
+    wanted = [call(n, "look") for n in range(200)]
+    journal = Journal().model("", wanted)
+    for one in wanted:
+        journal.intend(one)
+    run = Run.fold(journal.entries[:1])
+    asyncio.run(play(NotebookSink(texts), run, journal.entries[1:]))
+    assert len(outputs(published)) <= 20
+
+
 def test_progress_is_shown_until_the_next_step(published):
     wanted = call(1, "read_source", source="big.pdf")
     run = Journal().model("", [wanted]).intend(wanted).run()

@@ -142,14 +142,23 @@ class NotebookSink:
         self._drawn = -1e9
         self._timer: asyncio.TimerHandle | None = None
         self._progress = ""
+        self._begun = 0
+        self._at_once = -1e9
         self._closed = False
 
     def update(self, run: Run) -> None:
-        """Draw now, or as soon as the interval allows."""
+        """Draw now, or as soon as the interval allows; a call that begins at once, as it may hold the loop."""
         self._progress = ""
         if self._log:
             self._log.update(run)
-        self._soon(run)
+        begun = sum(call.intended for call in run.calls)
+        if begun > self._begun and not self._closed and time.monotonic() >= self._at_once + SHORTEST:
+            self._cancel()
+            self._draw(run)
+            self._at_once = self._drawn
+        else:
+            self._soon(run)
+        self._begun = begun
 
     def progress(self, run: Run, text: str) -> None:
         """Show the text beside the running call until the next step."""
