@@ -62,7 +62,8 @@ def test_questions_come_with_advice():
     sheet = DrillSheet(report_of(asking))
     assert sheet.headline.endswith("; after 6 of these kills a person has to say whether send_mail happened.")
     assert sheet.advice == (
-        "Give it a `verify` function, or declare it idempotent if it is, and the run goes on by itself."
+        "Give it a `verify` function, or declare it idempotent if it is, and the run goes on by itself:"
+        " `help(statebook.tool)` says how."
     )
     own = tuple(replace(step, tool=step.tool and "python", origin="builtin") for step in STEPS)
     assert DrillSheet(report_of(asking, own)).advice == (

@@ -104,7 +104,7 @@ class DrillSheet:
             whom = "them" if many and not others else "it" if not others else _listed(mendable)
             advice.append(
                 f"Give {whom} a `verify` function, or declare {'them' if many else 'it'} idempotent if"
-                f" {'they are' if many else 'it is'}, and the run goes on by itself."
+                f" {'they are' if many else 'it is'}, and the run goes on by itself: `help(statebook.tool)` says how."
             )
         if others:
             advice.append(f"Nobody but a person can tell what {_listed(others)} did: look before you answer.")
