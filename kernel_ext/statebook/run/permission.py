@@ -41,7 +41,7 @@ class Permission:
 
 @dataclass(slots=True)
 class _Case:
-    """One call on its way: its tool (None: not in this kernel), what does not fit, and the reason last given."""
+    """One call on its way: its tool (None: not in this kernel), what does not fit, the reason last given, its twin."""
 
     run: Run
     call: CallRecord
@@ -50,6 +50,7 @@ class _Case:
     arguments: dict[str, Any]
     misfit: str = ""
     why: str = ""
+    twin: str = ""
 
     @property
     def effect(self) -> Effect:
@@ -108,10 +109,10 @@ async def _by_rules(case: _Case) -> Said:
     verdict, case.why = case.env.policy().decide(case.tool.spec, case.call.call.arguments)
     if verdict == "deny" and not case.call.in_doubt:
         case.decide(ApprovalDecided("approval", case.call.call.id, "reject", "policy", case.why))
-    twin = "" if verdict == "deny" or case.call.in_doubt else _twin(case)
-    if twin:
-        case.why = f"the same call is in doubt as {twin}: it may have happened already"
-    return "ask" if twin else verdict
+    case.twin = "" if verdict == "deny" or case.call.in_doubt else _twin(case)
+    if case.twin:
+        case.why = f"the same call is in doubt as {case.twin}: it may have happened already"
+    return "ask" if case.twin else verdict
 
 
 def _twin(case: _Case) -> str:
@@ -209,7 +210,7 @@ _DECIDERS: dict[Decider, Callable[[_Case], Awaitable[Said]]] = {
 def _waits(case: _Case, decider: Decider) -> Paused:
     name = case.call.call.name
     if decider == "approval":
-        return Paused("approval", f"{name} waits for an approval")
+        return Paused("approval", f"{name} waits for an approval" + (f"; {case.why}" if case.twin else ""))
     if decider == "in_doubt":
         return Paused("in_doubt", f"{name} waits for a word on a call in doubt")
     return Paused("tool", f"the tool {name} is not defined in this kernel; run the cell that defines it first")
