@@ -47,6 +47,9 @@ load average was {load} at the end: times are as good as the machine was idle, r
 - **load_ext**: inside a fresh process, after ipykernel's shell has started. The session's own
   rooms are imported by the first cell that uses them, and heavy packages only by what needs them.
 - **recall**: BM25 in Python over facts of 90 characters; the index is built at the first recall, then kept up to date.
+- **snapshot**: the time a cell waits for the snapshot after it: what it touched is found, pickled and hashed, and new
+  megabytes are copied; a thread writes them behind it. cloudpickle and dill stand for pickling every variable after
+  every cell. An undo captures the present in full first, so that it can be returned to.
 - **stop**: from the press of the stop button, sent to a real kernel as Jupyter sends it, until its cell has answered
   and the kernel is idle: the running work ended or left behind, results recorded, the log folded, the output drawn. As
   a ratio to the 200 ms that are promised. What is stopped is in `tests/kernel/places.py`, and what must be left of it
