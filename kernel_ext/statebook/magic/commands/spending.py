@@ -151,7 +151,7 @@ def _sheet(session: Session) -> Sheet:
     each = Limits(defaults.max_steps, defaults.max_tokens, defaults.timeout, defaults.budget)
     rows = [("each run", _limits(each) or "no limit")]
     rows += [(ceiling.scope, _spending(ceiling)) for ceiling in session.spending.scopes()]
-    hint = "`%agent limits session --budget 5 --max-tokens 2000000` sets some, `--none` takes them away."
+    hint = "`%agent limits session --budget 5 --max-tokens 2000000` sets one, `%agent limits session --none` lifts it."
     if session.spending.unread:
         names = ", ".join(session.spending.unread)
         hint = f"Not counted, as another kernel may hold them and they can't be read now: {names}. {hint}"
