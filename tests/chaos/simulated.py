@@ -36,7 +36,7 @@ CLOCK = Clock()
 
 
 class _Selector(selectors.DefaultSelector):
-    """Never waits for time to pass, only for threads that run a tool."""
+    """Never waits for time to pass, only for threads that run a tool, or ask it."""
 
     def select(self, timeout=None):
         events = _real_select(self, 0)
@@ -51,7 +51,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 def _tool_runs():
-    return any(thread.name.startswith("tool ") for thread in threading.enumerate())
+    return any(thread.name.startswith(("tool ", "verify")) for thread in threading.enumerate())
 
 
 class Loop(asyncio.SelectorEventLoop):
