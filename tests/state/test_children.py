@@ -79,13 +79,21 @@ def test_what_an_older_child_starts_meanwhile_is_its_own_affair(start):
     time.sleep(0.03)
     since = Moment.now()
     end = time.monotonic() + 10
-    while len(family(older)) < 2 or "60" not in psutil.Process(family(older)[1]).cmdline():
+    while (started := child_with(older, "60")) is None:
         assert time.monotonic() < end
         time.sleep(0.02)
     end_children(since)
-    assert all(lives(pid) for pid in family(older))
-    for pid in family(older)[1:]:
-        os.kill(pid, signal.SIGKILL)
+    assert lives(older.pid)
+    assert lives(started.pid)
+    started.kill()
+
+
+def child_with(process, argument):
+    for child in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            if argument in child.cmdline():
+                return child
+    return None
 
 
 def test_a_deaf_one_is_killed(start):
@@ -119,7 +127,7 @@ while True: time.sleep(0.01)
 
 def test_a_group_that_outlives_its_leaders_children_is_reached(start):
     since = Moment.now()
-    leader = start("(sleep 63 &) ; echo ready; sleep 64", start_new_session=True)  # its grandchild has lost its parent
+    leader = start("(sleep 63 &) ; sleep 64 & echo ready; wait", start_new_session=True)  # sleep 63 has lost its parent
     lost = [each.pid for each in psutil.process_iter() if _group(each.pid) == leader.pid]
     assert len(lost) == 3
     end_children(since)

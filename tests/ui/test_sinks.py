@@ -82,7 +82,7 @@ def test_a_notebook_is_updated_at_intervals_and_ends_with_the_final_state(publis
     assert all(each["update"] for each in drawn[1:])
     assert len({each["transient"]["display_id"] for each in drawn}) == 1
     assert "sb-foot" in drawn[-1]["data"]["text/html"].partition("</style>")[2]
-    assert drawn[0]["data"]["text/plain"] == "r3 is running"
+    assert drawn[0]["data"]["text/plain"] == "r3 is running; `%agent show r3` draws it as it is on disk"
 
 
 @pytest.mark.usefixtures("published")

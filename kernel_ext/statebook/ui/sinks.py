@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from statebook.ids import run_name
 from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Sink
 
@@ -26,6 +25,7 @@ from .text import (
     model_line,
     numbered,
     run_text,
+    running,
     sources_text,
 )
 
@@ -198,7 +198,7 @@ class NotebookSink:
     def _draw(self, run: Run) -> None:
         with contextlib.suppress(Exception):
             html = run_html(run, live=True, progress=self._progress)
-            self._show({"text/html": html, "text/plain": f"{run_name(run.number)} is running"})
+            self._show({"text/html": html, "text/plain": running(run)})
             self._interval = max(SHORTEST, PER_KILOBYTE * len(html) / 1000)
         self._drawn = time.monotonic()
 

@@ -32,8 +32,14 @@ def run_text(run: Run, *, verbose: bool = False, volatile: bool = True, limit: i
     if volatile:
         parts.append(footer_text(run))
     elif run.status == "running":
-        parts.append(f"{run_name(run.number)} is running")
+        parts.append(running(run))
     return "\n\n".join(part for part in parts if part)
+
+
+def running(run: Run) -> str:
+    """What stands for a run at work where it is not redrawn, as in a notebook saved by then, or left so by a kill."""
+    name = run_name(run.number)
+    return f"{name} is running; `%agent show {name}` draws it as it is on disk"
 
 
 def footer_text(run: Run) -> str:
