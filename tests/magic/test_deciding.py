@@ -225,7 +225,7 @@ def test_it_is_settled_without_its_tool_and_not_made_again_without_it(left, cell
 
 
 @pytest.mark.usefixtures("tools")
-def test_a_stop_at_the_question_of_a_call_in_doubt_leaves_it_open(cell, left, shell, monkeypatch):
+def test_a_stop_at_the_question_of_a_call_in_doubt_leaves_it_open(cell, left, shell, use, monkeypatch):
     left("send", {"word": "x"}, then=[say("Settled.")])
 
     async def pressed(*_):
@@ -240,6 +240,10 @@ def test_a_stop_at_the_question_of_a_call_in_doubt_leaves_it_open(cell, left, sh
     shown = cell("%agent show r1")[1]
     assert "r1 was interrupted" in shown
     assert "To go on: %agent settle r1.2 retry, %agent settle r1.2 happened or %agent settle r1.2 skip" in shown
+    use(say("Another."))
+    cell("%%agent\nSomething else")
+    assert "r1.2 waits" in repr(cell("%agent")[0]), "also when it is not the newest run"
+    use(say("Settled."))
     assert "Settled." in cell("%agent settle happened at noon")[1]
 
 

@@ -137,3 +137,8 @@ def test_what_cannot_be_completed_is_one_line(done, text, told):
         done(text)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_no_model_reads_is_refused_before_it_is_recorded(tmp_path):
+    with pytest.raises(PromptError, match="200,000,005 characters, which no model reads"):
+        complete("Read {{'x' * 200_000_000}}", eval, {}, tmp_path)

@@ -163,6 +163,13 @@ class Session:
         """Runs on any branch that paused, or that were cut off; oldest first."""
         return [self.run(number) for number, *_ in self.store.unfinished_runs() if number != self._active]
 
+    def answerable(self) -> list[Run]:
+        """The same, and those that a stop ended with a call in doubt: all that a person may have a word on."""
+        return [
+            self.run(number)
+            for number in sorted({run.number for run in self.unfinished()} | {*self.store.doubtful_runs()})
+        ]
+
     def asking(self) -> list[Run]:
         """Those of them that paused and had asked a person something; found without reading the others."""
         return [self.run(number) for number, paused, asked in self.store.unfinished_runs() if paused and asked]

@@ -69,12 +69,6 @@ def waiting_in(run: Run) -> list[Waiting]:
     return [each for each in questions if asks or (each.kind == "in_doubt" and run.status != "done")]
 
 
-def answerable(unfinished: Sequence[Run], last: Run | None) -> list[Run]:
-    """Runs that wait, oldest first: with the ``last`` one where a stop left its call in doubt."""
-    added = last is not None and waiting_in(last) and last.number not in {run.number for run in unfinished}
-    return [*unfinished, *([last] if last and added else [])]
-
-
 def decide(store: Store, questions: Sequence[Waiting], answer: Answer) -> None:
     """Journal an answer to open questions, with the grants it gives, one commit per run. Raises StoreError."""
     for run in {each.run.number: each.run for each in questions}.values():

@@ -187,6 +187,15 @@ class Store:
             " ORDER BY run"
         )
 
+    def doubtful_runs(self) -> list[int]:
+        """Runs that ended while it was open whether a call of theirs had happened, on any branch, oldest first."""
+        rows = self.database.rows(
+            "SELECT run FROM journal WHERE kind IN ('tool_intended', 'tool_finished', 'run_ended') GROUP BY run"
+            " HAVING bool_or(kind = 'run_ended') AND count(DISTINCT step) FILTER (WHERE kind = 'tool_intended')"
+            " > count(DISTINCT step) FILTER (WHERE kind = 'tool_finished') ORDER BY run"
+        )
+        return [run for (run,) in rows]
+
     def runs_with_key(self, key: str) -> list[tuple[int, str]]:
         """Runs of the current lineage that an unchanged cell made: (number, cell id), oldest first."""
         condition, values = self.journal.on_lineage()

@@ -39,6 +39,10 @@ _TRIES = 20
 """Closing braces that are tried as the end of one expression."""
 
 
+LONGEST = 20_000_000
+"""Characters of a prompt: above what any model reads, and what a journal row should hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A cell's prompt, what it hands over, and the bytes of the files that are named in it."""
@@ -55,12 +59,21 @@ def complete(
     folder: Path,
 ) -> Prompt:
     """The prompt with its expressions evaluated, and what it hands over. Raises PromptError."""
-    pieces = list(_filled(text, evaluate))
+    pieces = list(_filled(_bounded(text), evaluate))
     typed = "".join(" " if inside else piece for piece, inside in pieces)
     handed = _handed(_CODE.sub(lambda match: " " * len(match[0]), typed), variables, folder)
-    prompt = "".join(piece for piece, _ in pieces)
+    prompt = _bounded("".join(piece for piece, _ in pieces))
     artifacts = {digest(data.data): data for _, data in handed if data is not None}
     return Prompt(prompt.strip(), tuple(attachment for attachment, _ in handed), tuple(artifacts.values()))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > LONGEST:
+        raise PromptError(
+            f"The prompt has {len(text):,} characters, which no model reads.",
+            "Hand over a summary with @name or a file with @file:path; the agent's tools can read the rest.",
+        )
+    return text
 
 
 def _filled(text: str, evaluate: Callable[[str], object]) -> Iterator[tuple[str, bool]]:

@@ -15,7 +15,7 @@ from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import named
 from statebook.session.rescue import bring_back
 from statebook.session.session import Session
-from statebook.session.waiting import answerable, how_far, waiting_in, way_on
+from statebook.session.waiting import how_far, waiting_in, way_on
 from statebook.store.journal import Journal
 from statebook.ui.lines import called
 from statebook.ui.sheets.sheet import Sheet
@@ -107,7 +107,7 @@ class SessionCommands:
 def _waiting(session: Session) -> list[tuple[str, str]]:
     """What waits on any branch, newest first, each with the line to type."""
     rows: list[tuple[str, str]] = []
-    for run in reversed(answerable(session.unfinished(), session.last_run())):
+    for run in reversed(session.answerable()):
         questions = waiting_in(run)
         for each in questions:
             what = "may it be made?" if each.kind == "approval" else "did it happen?"

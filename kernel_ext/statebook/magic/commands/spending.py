@@ -170,7 +170,8 @@ def _spending(ceiling: Ceiling) -> str:
     """``limit $5.00 · spent $1.20, 45,000 tokens · left $3.80``."""
     limits, spent = ceiling.limits, ceiling.spent
     notes = [_unpriced(spent.cost.unknown)] if spent.cost.unknown and spent.cost.dollars else []
-    notes += [f"{spent.estimated:,} tokens of calls that broke off are estimated"] if spent.estimated else []
+    if 0 < spent.estimated < spent.tokens:
+        notes.append(f"{spent.estimated:,} of them estimated, as their calls broke off")
     used = [_cost(spent.cost), f"{spent.told} tokens"]
     used += [_number(spent.steps, "step")] if limits.steps is not None else []
     used += [duration(spent.seconds)] if limits.seconds is not None else []

@@ -113,10 +113,10 @@ class Known:
         session = self._around.open_session()
         if session is None:
             return []
-        from statebook.session.waiting import answerable, waiting_in
+        from statebook.session.waiting import waiting_in
 
         kind = "in_doubt" if spot.command == "settle" else "approval"
-        runs = answerable(session.unfinished(), session.last_run())
+        runs = session.answerable()
         waiting = [each for run in runs for each in waiting_in(run) if each.kind == kind]
         found = [Option(each.name, f"{each.call.call.name} {each.call.call.arguments}") for each in waiting]
         return [*found, *(Option(choice, "the only call in doubt") for choice in CHOICES if kind == "in_doubt")]

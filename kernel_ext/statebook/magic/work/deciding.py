@@ -13,7 +13,7 @@ from statebook.protocol.calls import Limits
 from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.run.doubt import found
 from statebook.session.session import Session
-from statebook.session.waiting import Waiting, answerable, call_name, decide, waiting_in
+from statebook.session.waiting import Waiting, call_name, decide, waiting_in
 from statebook.ui.lines import DECISIONS, called
 from statebook.ui.sheets.sheet import note
 
@@ -69,7 +69,7 @@ def pick(session: Session, kind: QuestionKind, text: str, verb: str, *, many: bo
     UsageError, with what to type instead, where none fits, or several do and ``many`` was not said.
     """
     number, step = _parse(text)
-    runs = [session.run(number)] if number else answerable(session.unfinished(), session.last_run())
+    runs = [session.run(number)] if number else session.answerable()
     questions = [each for run in runs for each in waiting_in(run)]
     fitting = [each for each in questions if each.kind == kind and step in (0, each.call.step)]
     if len(fitting) == 1 or (fitting and many):
