@@ -17,7 +17,6 @@ from typing import Any
 from statebook.errors import StatebookError, StoreError
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.journal.events import (
-    CheckpointMade,
     Event,
     MemoryForgotten,
     MemoryKept,
@@ -25,6 +24,7 @@ from statebook.protocol.journal.events import (
     ToolIntended,
     ToolStateSet,
 )
+from statebook.protocol.journal.lines import CheckpointMade
 from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.protocol.messages import ToolResult
 from statebook.protocol.passages import Passage

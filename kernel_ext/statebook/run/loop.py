@@ -14,7 +14,6 @@ from statebook.errors import ModelError
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.events import (
     AnswerRejected,
-    CheckpointMade,
     EndStatus,
     ModelInterrupted,
     PauseReason,
@@ -22,6 +21,7 @@ from statebook.protocol.journal.events import (
     RunPaused,
     RunResumed,
 )
+from statebook.protocol.journal.lines import CheckpointMade
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage, marks_in
 

@@ -13,7 +13,8 @@ from datetime import datetime
 
 from statebook.errors import StoreDamaged, UsageError
 from statebook.protocol.journal.codec import decode_event, encode_event
-from statebook.protocol.journal.events import BranchStarted, BranchSwitched, CheckpointMade, Entry, Event
+from statebook.protocol.journal.events import Entry, Event
+from statebook.protocol.journal.lines import BranchStarted, BranchSwitched, CheckpointMade
 
 from .file.database import Database, utc_now
 

@@ -7,6 +7,8 @@ An event says what happened; where (branch, run, step) and when stand beside it 
       (ApprovalAsked -> ApprovalDecided)? ToolIntended -> ToolFinished        per tool call
     RunPaused -> RunResumed                                                   any number of times
     RunEnded
+
+Branches, checkpoints and moves between them are in `statebook.protocol.journal.lines`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from statebook.protocol.messages import Message, ToolCall, ToolResult
 from statebook.protocol.models import Fault, StopReason, Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import Effect
+
+from .lines import BranchStarted, BranchSwitched, CheckpointMade, FilesTouched, HeadMoved, MoveFinished
 
 EndStatus = Literal["done", "failed", "interrupted"]
 PauseReason = Literal["approval", "in_doubt", "tool", "steps", "tokens", "seconds", "dollars"]
@@ -45,41 +49,6 @@ class NotebookMoved:
     old: str
     new: str
     how: Literal["rename", "copy"]
-
-
-@dataclass(frozen=True, slots=True)
-class BranchStarted:
-    """A branch left its parent after entry ``at`` (its first event; 0 for the first branch) at a checkpoint."""
-
-    kind: ClassVar[str] = "branch_started"
-    name: str
-    parent: int
-    at: int
-    checkpoint: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class BranchSwitched:
-    """The branch that holds this event became the current one again."""
-
-    kind: ClassVar[str] = "branch_switched"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointMade:
-    """A point that can be returned to: everything on the branch up to and including this entry.
-
-    ``snapshot`` (kernel variables) and ``files`` name what was captured besides the journal; "" is nothing.
-    """
-
-    kind: ClassVar[str] = "checkpoint_made"
-    checkpoint: int
-    parent: int
-    reason: Literal["step", "before_step", "run_end", "pause", "person"]
-    label: str = ""
-    snapshot: str = ""
-    files: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +310,9 @@ Event = (
     | BranchStarted
     | BranchSwitched
     | CheckpointMade
+    | FilesTouched
+    | HeadMoved
+    | MoveFinished
     | RunStarted
     | ModelRequested
     | ModelAnswered
