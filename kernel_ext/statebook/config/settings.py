@@ -76,7 +76,10 @@ class Settings:
     )
     snapshot_seconds: float | None = field(
         default=2.0,
-        metadata={"kind": SECONDS, "help": "seconds one snapshot may take; what is left out then comes first next time"},
+        metadata={
+            "kind": SECONDS,
+            "help": "seconds one snapshot may take; what is left out then comes first next time",
+        },
     )
     snapshot_size: int | None = field(
         default=Size(1_000_000_000),
