@@ -76,7 +76,7 @@ class Known:
 
     def paths(self, fragment: str, endings: tuple[str, ...] = ()) -> list[Option]:
         """Files and folders (with a slash) that begin like ``fragment``, from the notebook's folder on."""
-        from statebook.tools.workspace.protected import why_protected
+        from statebook.protected import why_protected
 
         quote, written = (fragment[0], fragment[1:]) if fragment[:1] in ("'", '"') else ("", fragment)
         head, slash, start = written.rpartition("/")

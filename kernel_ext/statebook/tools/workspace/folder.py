@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 
 from statebook.errors import ToolError
+from statebook.protected import why_protected
 
-from .protected import why_protected
 from .text import shown
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)

@@ -1,0 +1,1 @@
+"""Files of the workspace: found, kept by content, and put back."""
