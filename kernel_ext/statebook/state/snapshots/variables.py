@@ -14,7 +14,7 @@ from .manifest import Group, Manifest
 from .pickling.lost import Live
 from .pickling.pickler import SnapshotPickler
 from .pickling.words.loading import Loading
-from .restoring import Prepared, Restored, prepare, swap
+from .restoring import Outcome, Prepared, Restored, fill, lacking, prepare, swap
 from .scope.names import split
 from .scope.threads import others_run
 from .scope.touched import ANY_NAME, EVERYTHING, touched_names
@@ -113,9 +113,11 @@ class Snapshots:
         """Load a snapshot beside the live variables, which stay as they are; what it gives tells each one's fate.
 
         The present is captured first, in full, so that it can be returned to: it is in the answer. ``plain`` loads
-        nothing but plain data: for snapshots that this user's key did not sign.
+        nothing but plain data, and leaves the surroundings: for snapshots that this user's key did not sign.
         """
         present = self.capture(EVERYTHING)
+        if plain:  # a path in the environment may name a stranger's program
+            manifest = replace(manifest, surroundings=present.manifest.surroundings)
         with _undisturbed_by_gc():
             loading = Loading(self._namespace, self._chunks, self._live, self._pins.by_content())
             return prepare(manifest, present, loading, plain=plain)
@@ -140,6 +142,18 @@ class Snapshots:
     def restore(self, manifest: Manifest, *, plain: bool = False) -> Restored:
         """`prepare` and `apply`."""
         return self.apply(self.prepare(manifest, plain=plain))
+
+    def bring_back(self, manifest: Manifest, *, plain: bool = False) -> tuple[Outcome, ...]:
+        """Set the variables of a snapshot that the namespace lacks; what is there, and the surroundings, stay.
+
+        For a new kernel that goes on where another one died. Gives the outcomes of those variables.
+        """
+        nothing = Capture(Manifest(), (), (), 0, 0.0)
+        with _undisturbed_by_gc():
+            loading = Loading(self._namespace, self._chunks, self._live, {})
+            prepared = prepare(lacking(manifest, self._namespace), nothing, loading, plain=plain)
+        self._unread = True
+        return fill(prepared, self._namespace)
 
     def _uses(self, name: str) -> frozenset[str]:
         """The names that the code held by a variable uses; what could not be captured may use any."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread
 import sys
 import threading
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,13 +22,20 @@ _KERNEL = (
 )
 """Names, or their beginnings, of threads that run no code of the user's."""
 
+_POOL = concurrent.futures.thread.__file__
+
 
 def others_run(namespace: Mapping[str, Any]) -> bool:
     """Whether a thread, or a task of this thread's event loop, may run the user's code. Errs towards yes."""
     here = threading.current_thread()
-    if any(thread is not here and not thread.name.startswith(_KERNEL) for thread in threading.enumerate()):
-        return True
-    return _task_runs(namespace)
+    others = [each for each in threading.enumerate() if each is not here and not each.name.startswith(_KERNEL)]
+    frames = sys._current_frames() if others else {}  # noqa: SLF001 - documented, and the only way to see what a thread does
+    return not all(_is_idle(frames.get(each.ident or 0)) for each in others) or _task_runs(namespace)
+
+
+def _is_idle(frame: types.FrameType | None) -> bool:
+    """Whether this is a pool's thread that waits for work, as every call on a worker thread leaves one behind."""
+    return frame is not None and frame.f_code.co_name == "_worker" and frame.f_code.co_filename == _POOL
 
 
 def _task_runs(namespace: Mapping[str, Any]) -> bool:
