@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from statebook.errors import StoreDamaged, UsageError
@@ -97,8 +97,9 @@ class Journal:
     def _fresh(self) -> None:
         """After a commit that failed nobody knows what the counters should say: read them again before they count."""
         if self._stale:
-            with self._database.lock:
-                self.load()
+            with self._database.lock:  # another thread's commit may just be on its way: then wait for it, and believe it
+                if self._stale:
+                    self.load()
 
     @property
     def last_seq(self) -> int:
@@ -118,7 +119,8 @@ class Journal:
             line = self.current if branch is None else branch
             now = utc_now()
             entries, values, digest = [], [], self._digest
-            for seq, (place, event) in enumerate(events, start=self._last_seq + 1):
+            for seq, (place, given) in enumerate(events, start=self._last_seq + 1):
+                event = self._numbered(given, line, entries)
                 body = encode_event(event)
                 digest = chain(digest, seq, line, place.run, place.step, event.kind, now, body)
                 entries.append(Entry(seq, line, place.run, place.step, now, event))
@@ -129,6 +131,16 @@ class Journal:
                 self._stale = False
                 self._took(entries, digest)
             return entries
+
+    def _numbered(self, event: Event, line: int, before: Sequence[Entry]) -> Event:
+        """The event; a checkpoint whose number is taken by another thread's commit with the next one."""
+        if not isinstance(event, CheckpointMade):
+            return event
+        made = [entry.event.checkpoint for entry in before if isinstance(entry.event, CheckpointMade)]
+        last = max(self._last_checkpoint, *made, 0)
+        if event.checkpoint > last:
+            return event
+        return replace(event, checkpoint=last + 1, parent=made[-1] if made else self.head_checkpoint(line))
 
     def distrust(self) -> None:
         """A transaction around an append failed: read the counters again before the next one."""

@@ -1,0 +1,1 @@
+"""Finds checkpoints, and what was kept of the kernel's variables at each."""

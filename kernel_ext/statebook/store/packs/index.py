@@ -1,0 +1,127 @@
+"""Where each chunk lies: what the table says, and what is on its way into the table."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..file.database import Database
+
+_ROWS = 500
+"""Rows of one INSERT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One chunk: its pack, its first byte there, its own size and the stored one in bytes, and its codec."""
+
+    pack: str
+    place: int
+    size: int
+    stored: int
+    codec: str
+
+
+class Index:
+    """Chunks by digest. For any thread; asks the database without holding its own lock.
+
+    A chunk goes through three states: written, synced, and named by a committed row. Only a synced one may be named.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._named: dict[str, Placed] = {}
+        self._unreachable: dict[str, Placed] = {}
+        self._synced: dict[str, Placed] = {}
+        self._written: dict[str, Placed] = {}
+        self._loaded = False
+
+    def load(self, sizes: Mapping[str, int]) -> str:
+        """Read the table, given the size of each pack that is there; the newest pack that can be appended to, or "".
+
+        A chunk whose pack is gone or cut short does not count as kept, so that it is written again where it can be.
+        """
+        named, unreachable, newest, short = {}, {}, "", set()
+        for digest, *row in self._database.rows(
+            "SELECT digest, pack, place, size, stored, codec FROM chunk ORDER BY rowid"
+        ):
+            placed = Placed(*row)
+            if placed.place + placed.stored <= sizes.get(placed.pack, -1):
+                named[digest], newest = placed, placed.pack
+            else:
+                unreachable[digest] = placed
+                short.add(placed.pack)
+        with self._lock:
+            self._named, self._unreachable = named, unreachable
+            self._synced = {digest: placed for digest, placed in self._synced.items() if digest not in named}
+            self._loaded = True
+        return "" if newest in short else newest  # bytes behind a cut would lie where rows expect others
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the table was read, and is still believed."""
+        return self._loaded
+
+    def distrust(self) -> None:
+        """A commit failed: nobody knows what the table holds until it is read again."""
+        self._loaded = False
+
+    def find(self, digest: str) -> Placed | None:
+        """Where a chunk lies, or should lie; None for one that was never written."""
+        return (
+            self._written.get(digest)
+            or self._synced.get(digest)
+            or self._named.get(digest)
+            or self._unreachable.get(digest)
+        )
+
+    def has(self, digest: str) -> bool:
+        """Whether a chunk can be read, as far as is known."""
+        return digest in self._written or digest in self._synced or digest in self._named
+
+    def unsafe(self, digests: Iterable[str]) -> list[str]:
+        """Those that are not known to be on disk."""
+        return [digest for digest in digests if digest not in self._synced and digest not in self._named]
+
+    # -- the three states --------------------------------------------------------------------------------------------
+
+    def wrote(self, digest: str, placed: Placed) -> None:
+        """A chunk was written, and is not synced yet."""
+        with self._lock:
+            self._written[digest] = placed
+
+    def synced(self) -> None:
+        """All that was written is on disk."""
+        with self._lock:
+            self._synced |= self._written
+            self._written = {}
+
+    def lost(self) -> None:
+        """A sync failed: what was written may or may not be on disk, and does not count."""
+        with self._lock:
+            self._written = {}
+
+    def insert(self) -> dict[str, Placed]:
+        """Write the rows of synced chunks, in the caller's transaction; give them to `named` once it is committed."""
+        with self._lock:
+            rows = dict(self._synced)
+        insert_rows(self._database, rows)
+        return rows
+
+    def named(self, rows: Mapping[str, Placed]) -> None:
+        """These rows are committed."""
+        with self._lock:
+            self._named |= rows
+            for digest in rows:
+                self._synced.pop(digest, None)
+
+
+def insert_rows(database: Database, rows: Mapping[str, Placed]) -> None:
+    """Write rows of the index, in the caller's transaction."""
+    items = list(rows.items())
+    for start in range(0, len(items), _ROWS):
+        part = items[start : start + _ROWS]
+        values = [v for digest, p in part for v in (digest, p.pack, p.place, p.size, p.stored, p.codec)]
+        database.write("INSERT INTO chunk VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(part)), values)
