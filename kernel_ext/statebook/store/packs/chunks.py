@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from statebook.errors import StoreDamaged, StoreError, StoreReadOnly
+from statebook.store.artifacts import Artifacts
+from statebook.store.file.database import Database
+from statebook.store.file.faults import explain
 
-from ..artifacts import Artifacts
-from ..file.database import Database
-from ..file.faults import explain
 from .behind import WAITING, Behind
 from .codec import RAW, ZSTD, Shrinker, expand
 from .files import PACK, Packs
@@ -156,12 +156,8 @@ class PackedChunks:
         try:
             if placed.codec == RAW and placed.stored == placed.size:
                 self.packs.read(placed.pack, placed.place, target)
-            elif placed.codec == ZSTD and 0 < placed.stored < placed.size:
-                stored = bytearray(placed.stored)
-                self.packs.read(placed.pack, placed.place, stored)
-                expand(stored, target)
             else:
-                raise ValueError(placed.codec)
+                self._unpack(placed, target)
         except FileNotFoundError as error:
             raise StoreDamaged(
                 f"Pack {placed.pack} is missing in {self.packs.folder.parent.name}, and chunk {digest[:12]} with it.",
@@ -175,6 +171,13 @@ class PackedChunks:
             raise _changed(digest, placed) from error
         if xxhash.xxh3_128_hexdigest(target) != digest:
             raise _changed(digest, placed)
+
+    def _unpack(self, placed: Placed, target: memoryview) -> None:
+        if placed.codec != ZSTD or not 0 < placed.stored < placed.size:
+            raise ValueError(placed.codec)
+        stored = bytearray(placed.stored)
+        self.packs.read(placed.pack, placed.place, stored)
+        expand(stored, target)
 
 
 _WHOLE = "Restore a whole copy of the store and of its objects folder."

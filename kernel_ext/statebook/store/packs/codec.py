@@ -54,16 +54,17 @@ def expand(stored: bytes | bytearray, target: memoryview) -> None:
         from compression import zstd
 
         damaged: type[Exception] = zstd.ZstdError
-        opened: Any = zstd.ZstdDecompressor()
-        read = lambda: opened.decompress(bytes(stored), len(target) + 1)  # noqa: E731 - one line each way
+        unpack = zstd.ZstdDecompressor().decompress
     else:
         import zstandard
 
         damaged = zstandard.ZstdError
-        opened = zstandard.ZstdDecompressor()
-        read = lambda: opened.stream_reader(bytes(stored)).read(len(target) + 1)  # noqa: E731 - as above
+
+        def unpack(stored: bytes, most: int) -> bytes:
+            return zstandard.ZstdDecompressor().stream_reader(stored).read(most)
+
     try:
-        data = read()
+        data = unpack(bytes(stored), len(target) + 1)
     except damaged as error:
         raise ValueError(str(error)) from error
     if len(data) != len(target):

@@ -6,10 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..file.database import Database
-
-_ROWS = 500
-"""Rows of one INSERT."""
+from statebook.store.file.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +116,13 @@ class Index:
 
 
 def insert_rows(database: Database, rows: Mapping[str, Placed]) -> None:
-    """Write rows of the index, in the caller's transaction."""
-    items = list(rows.items())
-    for start in range(0, len(items), _ROWS):
-        part = items[start : start + _ROWS]
-        values = [v for digest, p in part for v in (digest, p.pack, p.place, p.size, p.stored, p.codec)]
-        database.write("INSERT INTO chunk VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(part)), values)
+    """Write rows of the index, in the caller's transaction. By column: binding each value alone takes 20 x as long."""
+    if rows:
+        each = ((digest, p.pack, p.place, p.size, p.stored, p.codec) for digest, p in rows.items())
+        database.write(_INSERT, [list(column) for column in zip(*each, strict=True)])
+
+
+_INSERT = (
+    "INSERT INTO chunk SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::BIGINT[]),"
+    " unnest(?::BIGINT[]), unnest(?::VARCHAR[])"
+)

@@ -10,8 +10,8 @@ from typing import Any
 from statebook.errors import StoreDamaged, StoreError
 from statebook.protocol.journal.codec import canonical
 from statebook.protocol.journal.kept import SnapshotKind, SnapshotRow
+from statebook.store.file.database import Database, utc_now
 
-from ..file.database import Database, utc_now
 from .chunks import PackedChunks
 
 COLUMNS = "name, kind, parent, document, signature, chunks, new_bytes"
