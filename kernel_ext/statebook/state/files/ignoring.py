@@ -7,6 +7,7 @@ what is published is under a licence with conditions, or differs from git; a tes
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 NAMES = (".gitignore", ".ignore")
 """Files with rules for the folder they are in; where both speak of one path, the latter wins."""
 
-_CLASSES = {
+_CLASSES: dict[bytes, Callable[[bytes], bool]] = {
     b"alnum": bytes.isalnum,
     b"alpha": bytes.isalpha,
     b"blank": lambda byte: byte in b" \t",

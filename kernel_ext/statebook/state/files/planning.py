@@ -1,0 +1,141 @@
+"""Decides, file by file, how to get from the present to a manifest without touching what is the person's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from statebook.protocol.journal.lines import FileChange
+
+from .manifest import FilesManifest, FileState
+
+Fate = Literal["restore", "recreate", "delete", "already", "conflict", "not_kept"]
+"""``restore`` writes over a file, ``recreate`` makes one that is gone, ``delete`` removes one that was not there then,
+``already`` needs nothing; a ``conflict`` and what is ``not_kept`` are left as they are."""
+
+_DOING = frozenset({"restore", "recreate", "delete"})
+
+
+@dataclass(frozen=True, slots=True)
+class FileStep:
+    """What becomes of one file; ``why`` tells of a conflict, or of what is not kept, as the end of a sentence."""
+
+    path: str
+    fate: Fate
+    present: FileState | None
+    target: FileState | None
+    why: str = ""
+
+    @property
+    def change(self) -> FileChange:
+        """The step as the journal has it."""
+        before, after = self.present, self.target
+        return FileChange(self.path, before.digest if before else "", after.digest if after else "")
+
+
+@dataclass(frozen=True, slots=True)
+class FilesPlan:
+    """All steps, sorted by path, and the folders that stay though they become empty."""
+
+    steps: tuple[FileStep, ...] = ()
+    folders: frozenset[str] = frozenset()
+
+    def of(self, *fates: Fate) -> tuple[FileStep, ...]:
+        """The steps with these fates."""
+        return tuple(step for step in self.steps if step.fate in fates)
+
+    def doing(self) -> tuple[FileStep, ...]:
+        """The steps that change a file."""
+        return tuple(step for step in self.steps if step.fate in _DOING)
+
+    def changes(self) -> tuple[FileChange, ...]:
+        """What a `HeadMoved` says is about to be written."""
+        return tuple(step.change for step in self.doing())
+
+
+def expected(here: Iterable[FileChange], there: Iterable[FileChange] = ()) -> dict[str, str]:
+    """The files that a move is about, each with the digest it has if nobody but the agent touched it ("" for none).
+
+    ``here`` is what the agent and earlier moves changed on the current branch since the point that both sides share,
+    oldest first: the last change tells. ``there`` is the same of the other side, as far as the target: what it did
+    not share with ``here`` is as before its first change.
+    """
+    found: dict[str, str] = {}
+    for change in there:
+        found.setdefault(change.path, change.before)
+    return found | {change.path: change.after for change in here}
+
+
+def plan(
+    present: FilesManifest,
+    target: FilesManifest,
+    touched: Mapping[str, str],
+    overwrite: Collection[str] = (),
+) -> FilesPlan:
+    """How to bring the ``touched`` files (see `expected`) from ``present`` to ``target``.
+
+    ``overwrite`` names conflicts that are to be settled for the target. ``present`` must have been captured and kept,
+    since it is all that brings the overwritten contents back.
+    """
+    steps = [_step(path, present, target, last, path in overwrite) for path, last in sorted(touched.items())]
+    going = {step.path for step in steps if step.fate == "delete"}
+    inside = _inside(present)
+    return FilesPlan(tuple(_unblocked(step, present, going, inside) for step in steps), target.folders)
+
+
+def _step(path: str, present: FilesManifest, target: FilesManifest, last: str, named: bool) -> FileStep:
+    now, then = present.files.get(path), target.files.get(path)
+    if now.same(then) if now else then is None:
+        return FileStep(path, "already", now, then)
+    if why := _not_kept(path, then, target):
+        return FileStep(path, "not_kept", now, then, why)
+    why = "" if named else _conflict(path, now, last, present)
+    if why or (now is not None and now.why):
+        return FileStep(path, "conflict", now, then, why or f"{now.why if now else ''}: it could not be brought back")
+    if now is None:
+        return FileStep(path, "recreate", None, then)
+    return FileStep(path, "restore" if then else "delete", now, then)
+
+
+def _not_kept(path: str, then: FileState | None, target: FilesManifest) -> str:
+    """Why the file can't be made what it was."""
+    if then is None:
+        return target.unknown(path)
+    return then.why
+
+
+def _conflict(path: str, now: FileState | None, last: str, present: FilesManifest) -> str:
+    """What somebody else than the agent did to the file since the agent's last touch."""
+    if now is None:
+        if why := present.unknown(path):
+            return f"can't be told: {why}"
+        return "was deleted since by someone else" if last else ""
+    if now.is_like(last):
+        return ""
+    return "was changed since by someone else" if last else "was made since by someone else"
+
+
+def _inside(present: FilesManifest) -> dict[str, set[str]]:
+    """Folder -> all files below it."""
+    found: dict[str, set[str]] = {}
+    for path in present.files:
+        folder = path.rpartition("/")[0]
+        while folder:
+            found.setdefault(folder, set()).add(path)
+            folder = folder.rpartition("/")[0]
+    return found
+
+
+def _unblocked(step: FileStep, present: FilesManifest, going: set[str], inside: Mapping[str, set[str]]) -> FileStep:
+    """The step, or a conflict where a file stands for its folder, or a folder with other files for the file."""
+    if step.fate not in {"restore", "recreate"}:
+        return step
+    folder = step.path.rpartition("/")[0]
+    while folder:
+        if folder in present.files and folder not in going:
+            return replace(step, fate="conflict", why=f"needs a folder where there is a file now: {folder}")
+        folder = folder.rpartition("/")[0]
+    if others := inside.get(step.path, set()) - going:
+        return replace(step, fate="conflict", why=f"is a folder now, with other files such as {min(others)}")
+    return step

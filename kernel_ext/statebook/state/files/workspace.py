@@ -1,0 +1,177 @@
+"""The workspace's files over time: captures what changed since the last look."""
+
+from __future__ import annotations
+
+import stat
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from statebook.protocol.journal.lines import FileChange
+from statebook.state.snapshots.seams import Chunks
+
+from .manifest import FilesManifest, FileState, changes
+from .places import Place, why_refused
+from .reading import Unsteady, put, read_steadily
+from .walking import FilesBudget, Signature, Walked, sort_in, walk
+
+_TICK = 100_000_000
+"""Nanoseconds within which two changes of a file may bear the same time."""
+_COARSE_TICK = 2_000_000_000
+"""The same, where times are whole seconds (FAT has every other one)."""
+_SECOND = 1_000_000_000
+_DEFAULT = FilesBudget()
+
+
+class _Known(NamedTuple):
+    signature: Signature
+    state: FileState
+    settled: bool
+    """Whether a change after this look is sure to show in the signature (git calls the others racily clean)."""
+
+
+class WorkspaceFiles:
+    """Captures the files below ``root``. May be called from any thread; calls wait for each other.
+
+    Changes through a memory map (``numpy.memmap``) show only once the system has updated the file's time, as with
+    git. What a person or another program changes while a tool runs can't be told from what the tool changes.
+    """
+
+    def __init__(
+        self, root: Path, chunks: Chunks, *, budget: FilesBudget = _DEFAULT, last: FilesManifest | None = None
+    ) -> None:
+        """``last`` is the newest manifest that was kept: what it names is looked at though ignored, as with git."""
+        self._place = Place(root)
+        self._chunks = chunks
+        self._budget = budget
+        self._known: dict[str, _Known] = {}
+        self._last = last or FilesManifest()
+        self._looked = False
+        self._begun = self._last
+        self._lock = threading.Lock()
+        self.new_bytes = 0
+        """Bytes put into chunks so far."""
+
+    @property
+    def root(self) -> Path:
+        """The folder, links resolved."""
+        return self._place.root
+
+    @property
+    def last(self) -> FilesManifest:
+        """The manifest captured last."""
+        return self._last
+
+    def before(self, only: Iterable[str] | None = None) -> FilesManifest:
+        """Capture the files before a step.
+
+        ``only`` are the paths that it declares to write: the others are taken as they were at the last look, the
+        first of which is at all of them.
+        """
+        with self._lock:
+            self._begun = self._capture(only)
+            return self._begun
+
+    def after(self, only: Iterable[str] | None = None) -> tuple[FilesManifest, tuple[FileChange, ...]]:
+        """Capture the files after a step: the manifest, and what changed since `before`."""
+        with self._lock:
+            now = self._capture(only)
+            return now, changes(self._begun, now)
+
+    def capture(self) -> FilesManifest:
+        """Capture all files as they are now."""
+        return self.before()
+
+    def _capture(self, only: Iterable[str] | None) -> FilesManifest:
+        deadline = time.monotonic() + self._budget.seconds
+        if only is not None and self._looked:
+            found = self._some(only)
+        else:
+            found = walk(self._place, self._budget)
+            for path in self._last.files.keys() - found.regular.keys() - found.unkept.keys():
+                self._look(found, path)
+        self._looked = True
+        files = dict(found.unkept)
+        due = []
+        for path, signature in found.regular.items():
+            known = self._known.get(path)
+            if known and known.settled and known.signature == signature and self._is_kept(known.state):
+                files[path] = known.state
+            else:
+                due.append((signature.size, path))
+        self._take(sorted(due), found, files, deadline)
+        self._known = {path: known for path, known in self._known.items() if path in files}
+        self._last = FilesManifest(dict(sorted(files.items())), frozenset(found.folders), found.left_out)
+        return self._last
+
+    def _some(self, only: Iterable[str]) -> Walked:
+        """The last look, with these paths looked at again."""
+        last = self._last
+        found = Walked(folders=set(last.folders), left_out=dict(last.left_out))
+        again = {relative for path in only if (relative := self._place.relative(path)) is not None}
+        for path, state in last.files.items():
+            if path not in again and self._is_kept(state):
+                found.unkept[path] = state
+            else:
+                again.add(path)
+        for path in again:
+            self._look(found, path)
+        return found
+
+    def _look(self, found: Walked, path: str) -> None:
+        """Look at one path, though an ignore rule or the budget left it out."""
+        if why_refused(path):
+            return
+        status = self._place.status(path)
+        if status is None or stat.S_ISDIR(status.st_mode):
+            return
+        sort_in(found, path, status)
+        parts = path.split("/")[:-1]
+        found.folders |= {"/".join(parts[: count + 1]) for count in range(len(parts))}
+
+    def _is_kept(self, state: FileState) -> bool:
+        """A chunk may have been dropped since, where no checkpoint came to name it."""
+        return all(self._chunks.has(digest) for digest, _ in state.pieces)
+
+    def _take(self, due: list[tuple[int, str]], found: Walked, files: dict[str, FileState], deadline: float) -> None:
+        """Read what is new or changed, smaller files first, as far as the budget goes."""
+        budget = self._budget
+        total = sum(state.size for state in files.values() if not state.why)
+        for size, path in due:
+            signature = found.regular[path]
+            if size > budget.file_bytes:
+                files[path] = signature.unkept(f"has more than {budget.file_bytes:,} bytes, so it is not kept")
+            elif total + size > budget.bytes:
+                files[path] = signature.unkept(f"is not kept: the files together have more than {budget.bytes:,} bytes")
+            elif time.monotonic() > deadline:
+                files[path] = signature.unkept(f"was not read: {budget.seconds:g} seconds had passed")
+            else:
+                self._read(path, signature, files)
+                total += size
+
+    def _read(self, path: str, signature: Signature, files: dict[str, FileState]) -> None:
+        now = time.time_ns()
+        try:
+            data, signature = read_steadily(self._place, path, self._budget.file_bytes)
+        except FileNotFoundError:
+            return
+        except Unsteady as error:
+            files[path] = signature.unkept(str(error))
+            return
+        before = self._last.files.get(path)
+        known = self._known.get(path)
+        pieces = known.state.pieces if known else before.pieces if before else ()
+        digest, pieces, new = put(data, pieces, self._chunks)
+        self.new_bytes += new
+        state = FileState(signature.mode, signature.size, signature.mtime_ns, digest, pieces)
+        files[path] = known.state if known and known.state == state else state
+        self._known[path] = _Known(signature, files[path], _is_settled(signature, now))
+
+
+def _is_settled(signature: Signature, now: int) -> bool:
+    """Whether all changes up to ``now`` (ns, before it was read) bear another time than later ones will."""
+    newest = max(signature.mtime_ns, signature.ctime_ns)
+    coarse = signature.mtime_ns % _SECOND == 0 and signature.ctime_ns % _SECOND == 0
+    return newest + (_COARSE_TICK if coarse else _TICK) < now
