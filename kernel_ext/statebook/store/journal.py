@@ -14,7 +14,7 @@ from datetime import datetime
 from statebook.errors import StoreDamaged, UsageError
 from statebook.protocol.journal.codec import decode_event, encode_event
 from statebook.protocol.journal.events import Entry, Event
-from statebook.protocol.journal.lines import BranchStarted, BranchSwitched, CheckpointMade
+from statebook.protocol.journal.lines import BranchNamed, BranchStarted, BranchSwitched, CheckpointMade
 
 from .file.database import Database, utc_now
 
@@ -77,15 +77,19 @@ class Journal:
         self._last_checkpoint = self._largest("checkpoint_made", "checkpoint")
         self._last_memory = self._largest("memory_kept", "memory")
         self._heads.clear()
-        for entry in self._read("true", [], (), ("branch_started", "branch_switched"), 0):
+        for entry in self._read("true", [], (), ("branch_started", "branch_switched", "branch_named"), 0):
             event = entry.event
+            if isinstance(event, BranchNamed):
+                self._name(entry.branch, event.name)
+                continue
             if isinstance(event, BranchStarted):
                 if event.parent and not (event.parent < entry.branch and event.parent in self.branches):
                     raise StoreDamaged(
                         f"Branch {event.name!r} leaves a branch that is not there.", "Restore a copy of the file."
                     )
                 self.branches[entry.branch] = Branch(entry.branch, event.name, event.parent, event.at, event.checkpoint)
-            self.current = entry.branch
+            if not (isinstance(event, BranchStarted) and event.aside):
+                self.current = entry.branch
         if self.branches and self.current not in self.branches:
             raise StoreDamaged("The current branch was never started.", "Restore a copy of the file.")
         self._stale = False
@@ -97,7 +101,7 @@ class Journal:
     def _fresh(self) -> None:
         """After a commit that failed nobody knows what the counters should say: read them again before they count."""
         if self._stale:
-            with self._database.lock:  # another thread's commit may just be on its way: then wait for it, and believe it
+            with self._database.lock:  # where another thread's commit is on its way, wait for it and believe it
                 if self._stale:
                     self.load()
 
@@ -118,7 +122,8 @@ class Journal:
             self._fresh()
             line = self.current if branch is None else branch
             now = utc_now()
-            entries, values, digest = [], [], self._digest
+            entries: list[Entry] = []
+            values, digest = [], self._digest
             for seq, (place, given) in enumerate(events, start=self._last_seq + 1):
                 event = self._numbered(given, line, entries)
                 body = encode_event(event)
@@ -173,26 +178,59 @@ class Journal:
         self._fresh()
         return self._last_run + 1
 
-    def start_branch(self, name: str, at: int, *, checkpoint: int, why: str) -> Branch:
-        """Start a branch after entry ``at`` of the current lineage and make it the current one.
+    def start_branch(
+        self,
+        name: str,
+        at: int,
+        *,
+        checkpoint: int,
+        why: str,
+        line: int | None = None,
+        then: Sequence[tuple[Place, Event]] = (),
+        aside: bool = False,
+    ) -> Branch:
+        """Start a branch after entry ``at`` of a lineage (``line``'s; else the current one), and make it the current one.
 
-        ``at`` 0 starts from nothing. Raises UsageError when the name is taken.
+        ``at`` 0 starts from nothing. ``then`` are its next events, in the same commit. ``aside`` leaves the current
+        branch current. Raises UsageError when the name is taken.
         """
         with self._database.lock:
-            if self.find_branch(name) is not None:
-                raise UsageError(f"There is a branch {name!r} already.", "Choose another name.")
-            parent = self._segment_of(at)
+            self._fresh()
+            self.check_name(name)
+            parent = self._segment_of(at, line)
             number = max(self.branches, default=0) + 1
-            self.append([(Place(), BranchStarted(name, parent, at, checkpoint, why))], branch=number)
             self.branches[number] = Branch(number, name, parent, at, checkpoint)
-            self.current = number
+            try:
+                self.append([(Place(), BranchStarted(name, parent, at, checkpoint, why, aside)), *then], branch=number)
+            except BaseException:
+                del self.branches[number]
+                raise
+            self.current = self.current if aside else number
             return self.branches[number]
 
-    def switch(self, branch: Branch) -> None:
-        """Make another branch the current one."""
-        if branch.number != self.current:
-            self.append([(Place(), BranchSwitched())], branch=branch.number)
+    def switch(self, branch: Branch, then: Sequence[tuple[Place, Event]] = ()) -> None:
+        """Make another branch the current one; ``then`` are its next events, in the same commit."""
+        with self._database.lock:
+            switched = [(Place(), BranchSwitched())] if branch.number != self.current else []
+            self.append([*switched, *then], branch=branch.number)
             self.current = branch.number
+
+    def rename(self, branch: Branch, name: str) -> None:
+        """Call a branch so from now on. Raises UsageError when the name is taken."""
+        with self._database.lock:
+            self._fresh()
+            self.check_name(name)
+            self.append([(Place(), BranchNamed(name))], branch=branch.number)
+            self._name(branch.number, name)
+
+    def check_name(self, name: str) -> None:
+        """UsageError for the name of a branch that there is."""
+        if self.find_branch(name) is not None:
+            raise UsageError(f"There is a branch {name!r} already.", "Choose another name.")
+
+    def _name(self, branch: int, name: str) -> None:
+        if branch in self.branches:
+            self.branches[branch] = replace(self.branches[branch], name=name)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -210,32 +248,41 @@ class Journal:
         taken = {branch.name for branch in self.branches.values()}
         return next(f"{stem}-{n}" for n in range(2, len(taken) + 3) if f"{stem}-{n}" not in taken)
 
-    def lineage(self, branch: int | None = None) -> list[tuple[int, int]]:
-        """The ranges that make up a branch's past: (branch, last seq), from the newest segment to the oldest."""
-        number, upto = (self.current if branch is None else branch), _END
+    def lineage(self, branch: int | None = None, upto: int = _END) -> list[tuple[int, int]]:
+        """The ranges that make up a branch's past: (branch, last seq), from the newest segment to the oldest.
+
+        ``upto`` is an entry of it that nothing after counts from.
+        """
+        number = self.current if branch is None else branch
         ranges: list[tuple[int, int]] = []
         while number:
             ranges.append((number, upto))
             line = self.branches[number]
-            number, upto = line.parent, line.at
+            number, upto = line.parent, min(line.at, upto)
         return ranges
 
-    def on_lineage(self, branch: int | None = None) -> tuple[str, list[int]]:
+    def on_lineage(self, branch: int | None = None, upto: int = _END) -> tuple[str, list[int]]:
         """An SQL condition over journal columns that selects a lineage, and its values."""
-        ranges = self.lineage(branch)
+        ranges = self.lineage(branch, upto)
         if not ranges:
             return "false", []
         condition = " OR ".join("(branch = ? AND seq <= ?)" for _ in ranges)
         return f"({condition})", [value for pair in ranges for value in pair]
 
     def entries(
-        self, *, branch: int | None = None, runs: Sequence[int] = (), kinds: Sequence[str] = (), after: int = 0
+        self,
+        *,
+        branch: int | None = None,
+        runs: Sequence[int] = (),
+        kinds: Sequence[str] = (),
+        after: int = 0,
+        upto: int = _END,
     ) -> list[Entry]:
-        """Entries of a lineage in order, narrowed to runs, kinds, and those after a position.
+        """Entries of a lineage in order, narrowed to runs, kinds, and those after a position and up to another.
 
         Raises StoreDamaged for an entry that can't be read.
         """
-        condition, values = self.on_lineage(branch)
+        condition, values = self.on_lineage(branch, upto)
         return self._read(condition, list(values), runs, kinds, after)
 
     def entries_anywhere(self, kinds: Sequence[str], *, after: int = 0) -> list[Entry]:
@@ -300,9 +347,9 @@ class Journal:
             self._heads[line] = self._find_head(line)
         return self._heads[line]
 
-    def checkpoint_at(self, seq: int) -> int:
-        """The newest checkpoint of the current lineage that is no newer than an entry; 0 when there is none."""
-        condition, values = self.on_lineage()
+    def checkpoint_at(self, seq: int, branch: int | None = None) -> int:
+        """The newest checkpoint of a lineage that is no newer than an entry; 0 when there is none."""
+        condition, values = self.on_lineage(branch)
         query = (
             "SELECT coalesce(max((body->>'$.checkpoint')::INTEGER), 0) FROM journal"
             f" WHERE kind = 'checkpoint_made' AND seq <= ? AND {condition}"
@@ -320,8 +367,8 @@ class Journal:
                 return int(found)
         return 0
 
-    def _segment_of(self, seq: int) -> int:
-        for number, upto in self.lineage():
+    def _segment_of(self, seq: int, branch: int | None = None) -> int:
+        for number, upto in self.lineage(branch):
             first = self.branches[number].at
             if first < seq <= upto:
                 return number

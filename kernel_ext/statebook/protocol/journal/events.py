@@ -24,7 +24,16 @@ from statebook.protocol.models import Fault, StopReason, Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import Effect
 
-from .lines import BranchStarted, BranchSwitched, CheckpointMade, FilesTouched, HeadMoved, MoveFinished
+from .lines import (
+    BranchNamed,
+    BranchStarted,
+    BranchSwitched,
+    CheckpointLabelled,
+    CheckpointMade,
+    FilesTouched,
+    HeadMoved,
+    MoveFinished,
+)
 
 EndStatus = Literal["done", "failed", "interrupted"]
 PauseReason = Literal["approval", "in_doubt", "tool", "steps", "tokens", "seconds", "dollars"]
@@ -57,7 +66,8 @@ class RunStarted:
 
     ``automatic`` says that the cell named no model: it was what this session or machine had. ``fresh`` says that it
     was to be asked anew, so that no recorded answer may stand in. ``base_url`` is the server that the cell or a setting
-    named, without user, password or query; "" for the provider's own.
+    named, without user, password or query; "" for the provider's own. ``rewound`` is what the model is told where the
+    person went back just before this run; "" else.
     """
 
     kind: ClassVar[str] = "run_started"
@@ -76,6 +86,7 @@ class RunStarted:
     automatic: bool = False
     fresh: bool = False
     base_url: str = ""
+    rewound: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +222,11 @@ class ToolStateSet:
 
 @dataclass(frozen=True, slots=True)
 class MemoryKept:
-    """A fact was kept. ``memory`` is its number; ``passage`` is the span it rests on, where it has one."""
+    """A fact was kept. ``memory`` is its number; ``passage`` is the span it rests on, where it has one.
+
+    Carried here from another line by a move, it tells the ``run`` and time (ISO 8601, UTC) in which it was ``kept``;
+    0 and "" where that is the entry's own.
+    """
 
     kind: ClassVar[str] = "memory_kept"
     memory: int
@@ -219,6 +234,8 @@ class MemoryKept:
     by: Literal["agent", "person"]
     tags: tuple[str, ...] = ()
     passage: Passage | None = None
+    run: int = 0
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +269,14 @@ class RuleSet:
 
     kind: ClassVar[str] = "rule_set"
     rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class RulesReplaced:
+    """These rules hold from here on in the place of those before: carried here from another line by a move."""
+
+    kind: ClassVar[str] = "rules_replaced"
+    rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +334,9 @@ Event = (
     | NotebookMoved
     | BranchStarted
     | BranchSwitched
+    | BranchNamed
     | CheckpointMade
+    | CheckpointLabelled
     | FilesTouched
     | HeadMoved
     | MoveFinished
@@ -329,6 +356,7 @@ Event = (
     | GrantGiven
     | GrantEnded
     | RuleSet
+    | RulesReplaced
     | LimitsSet
     | ConversationCompacted
     | RunPaused

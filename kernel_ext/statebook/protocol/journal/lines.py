@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-Reason = Literal["step", "before_step", "run_end", "pause", "person", "cell", "left"]
+Reason = Literal["step", "before_step", "run_end", "pause", "person", "cell", "left", "moved"]
 """Why a checkpoint was made: after and before a step, at a run's end or pause, by the person (``%agent checkpoint``),
-after an ordinary cell, before a move."""
+after an ordinary cell, before a move, after a move of some parts only."""
 
 Part = Literal["conversation", "memory", "variables", "files"]
 """What of a session can be moved to a checkpoint by itself. ``memory`` is facts, tool state, grants and rules."""
@@ -44,7 +44,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class BranchStarted:
-    """A branch left its parent after entry ``at`` (its first event; 0 for the first branch) at a checkpoint."""
+    """A branch left its parent after entry ``at`` (its first event; 0 for the first branch) at a checkpoint.
+
+    It is the current one from here on, unless it was started ``aside`` (``%agent fork``).
+    """
 
     kind: ClassVar[str] = "branch_started"
     name: str
@@ -52,6 +55,15 @@ class BranchStarted:
     at: int
     checkpoint: int
     why: str
+    aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BranchNamed:
+    """The branch that holds this event is called so from here on."""
+
+    kind: ClassVar[str] = "branch_named"
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,15 @@ class CheckpointMade:
     label: str = ""
     snapshot: str = ""
     files: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointLabelled:
+    """A checkpoint was given a label ("" takes it away); the newest one counts, on whatever branch it was given."""
+
+    kind: ClassVar[str] = "checkpoint_labelled"
+    checkpoint: int
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
