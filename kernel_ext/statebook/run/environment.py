@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from statebook.model.base import Model
 from statebook.protocol.journal.events import Event
+from statebook.protocol.journal.lines import CheckpointMade, Reason
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
@@ -19,8 +20,9 @@ from statebook.tools.policy import Policy
 from statebook.tools.toolbox import Toolbox
 
 from .asking.recorded import Replay
+from .keeping.at_work import AtWork
 from .limits import Ceiling
-from .seams import Asker, Check, Sink
+from .seams import Asker, Check, Keeper, Kept, NothingKept, Sink
 from .stopping.lease import Lease
 
 
@@ -32,8 +34,8 @@ class Environment:
     runs before this one, oldest first; ``find_passage`` looks a mark (``S3.7``) up among the session's sources.
     ``replay`` gives recorded answers that stand in for asking (None: always ask). ``check`` says what is wrong with an
     answer that only the caller can know ("" for nothing): whether code is valid there, what a class's validators say.
-    ``ceilings`` are what the session and the notebook may spend in all, and have spent by now. Without its ``lease``
-    the run records and draws nothing any more.
+    ``ceilings`` are what the session and the notebook may spend in all, and have spent by now. ``keeper`` keeps
+    variables and files with the run's checkpoints. Without its ``lease`` the run records and draws nothing any more.
     """
 
     store: Store
@@ -48,16 +50,32 @@ class Environment:
     replay: Replay | None = None
     check: Check | None = None
     ceilings: Callable[[], Sequence[Ceiling]] = tuple
+    keeper: Keeper = field(default_factory=NothingKept)
     lease: Lease = field(default_factory=Lease)
+    at_work: AtWork = field(default_factory=AtWork)
 
-    def commit(self, run: Run, events: Sequence[tuple[int, Event]], artifacts: Sequence[ArtifactData] = ()) -> None:
+    def point(self, run: Run, reason: Reason, label: str = "") -> tuple[CheckpointMade, Kept]:
+        """The next checkpoint, and what it keeps: nothing while a call may be half done. Commit both together."""
+        kept = Kept() if self.at_work.busy or not self.lease.held else self.keeper.keep(reason, self.at_work.take())
+        if kept.note and kept.note not in run.notes:
+            run.notes.append(kept.note)
+        made = self.store.journal.checkpoint(reason, label=label, branch=run.branch)
+        return replace(made, snapshot=kept.variables, files=kept.files), kept
+
+    def commit(
+        self,
+        run: Run,
+        events: Sequence[tuple[int, Event]],
+        artifacts: Sequence[ArtifactData] = (),
+        kept: Kept = Kept(),
+    ) -> None:
         """Put events of the run (each with its step) on disk, then into the record, then before the sink's eyes.
 
         Raises StoreError; then nothing was recorded and nothing drawn. CancelledError without the lease.
         """
         places = [(Place(run.number, step), event) for step, event in events]
         with self.lease.used():
-            for entry in self.store.commit(places, branch=run.branch, artifacts=artifacts):
+            for entry in self.store.commit(places, branch=run.branch, artifacts=artifacts, snapshots=kept.rows):
                 run.apply(entry)
         self.draw(run)
 

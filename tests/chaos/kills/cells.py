@@ -68,9 +68,9 @@ async def tell(word: str, *, ctx: statebook.ToolContext) -> str:
 
 FORGETFUL = r'''
 from statebook.run.environment import Environment
-def forgetful(self, run, events, artifacts=(), commit=Environment.commit):
+def forgetful(self, run, events, *more, commit=Environment.commit, **named):
     """Keep no intent."""
-    commit(self, run, [(step, event) for step, event in events if event.kind != "tool_intended"], artifacts)
+    commit(self, run, [(step, event) for step, event in events if event.kind != "tool_intended"], *more, **named)
 Environment.commit = forgetful
 '''
 """Makes a kernel begin tool calls without a word in its journal."""
@@ -86,10 +86,10 @@ Store.draft = lambda *_: None
 
 WASTEFUL = r'''
 from statebook.run.environment import Environment
-def wasteful(self, run, events, artifacts=(), commit=Environment.commit):
+def wasteful(self, run, events, *more, commit=Environment.commit, **named):
     """Keep no key with a request, so that nobody can tell that it was sent before."""
     run.models = [] if any(event.kind == "run_resumed" for _, event in events) else run.models
-    commit(self, run, events, artifacts)
+    commit(self, run, events, *more, **named)
 Environment.commit = wasteful
 '''
 """Makes a kernel that resumes a run forget the answers it was given."""

@@ -1,1 +1,0 @@
-"""Finds checkpoints, and what was kept of the kernel's variables at each."""
