@@ -24,6 +24,7 @@ from .packs.chunks import PackedChunks
 from .packs.snapshots import KeptSnapshots
 from .projection import Projection
 from .schema import prepare
+from .upkeep.sizes import StoreSize, size_of
 from .verify import Report, verify
 from .views import VIEWS
 
@@ -282,7 +283,11 @@ class Store:
 
     def verify(self) -> Report:
         """Walk hashes and references."""
-        return verify(self.database, self.artifacts)
+        return verify(self.database, self.artifacts, self.chunks)
+
+    def size(self) -> StoreSize:
+        """How many bytes the file, the artifacts beside it and the packs of snapshots take on disk."""
+        return size_of(self.path)
 
 
 def _undecodable(path: Path) -> bool:

@@ -13,6 +13,8 @@ from statebook.protocol.journal.codec import KINDS, decode_event
 from .artifacts import Artifacts
 from .file.database import Database
 from .journal import chain
+from .packs.checking import check_packs
+from .packs.chunks import PackedChunks
 
 _BATCH = 5_000
 
@@ -24,6 +26,7 @@ class Report:
     entries: int
     artifacts: int
     damage: tuple[str, ...]
+    chunks: int = 0
 
     @property
     def whole(self) -> bool:
@@ -31,7 +34,7 @@ class Report:
         return not self.damage
 
 
-def verify(database: Database, artifacts: Artifacts) -> Report:
+def verify(database: Database, artifacts: Artifacts, chunks: PackedChunks) -> Report:
     """Read everything once. Raises StoreDamaged only when the file itself can't be read."""
     entries, damage = _walk_journal(database)
     damage += _check_branches(database)
@@ -43,7 +46,8 @@ def verify(database: Database, artifacts: Artifacts) -> Report:
         except StoreDamaged as error:
             damage.append(error.message)
     damage += _missing(database)
-    return Report(entries, count, tuple(damage))
+    walked, found = check_packs(database, chunks)
+    return Report(entries, count, tuple(damage + found), walked)
 
 
 def _walk_journal(database: Database) -> tuple[int, list[str]]:

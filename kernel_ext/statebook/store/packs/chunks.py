@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from statebook.errors import StoreDamaged, StoreError, StoreReadOnly
@@ -15,6 +16,9 @@ from .behind import WAITING, Behind
 from .codec import RAW, ZSTD, Shrinker, expand
 from .files import PACK, Packs
 from .index import Index, Placed
+
+LARGEST = 2**30
+"""Bytes of the largest chunk that is checked without being asked for; snapshots are cut into pieces of a megabyte."""
 
 
 class PackedChunks:
@@ -30,7 +34,6 @@ class PackedChunks:
         self._index = Index(database)
         self._shrinker = Shrinker()
         self._appending = threading.RLock()
-        self._loading = threading.Lock()
         self._behind = Behind(self._write, waiting)
 
     @staticmethod
@@ -79,6 +82,16 @@ class PackedChunks:
                 raise
             self._fill(digest, moved, target)
 
+    def get(self, digest: str) -> bytes:
+        """The bytes of a chunk whose size the caller does not know. Raises StoreDamaged as `get_into` does."""
+        data = self._behind.waiting(digest)
+        placed = self._known().find(digest) if data is None else None
+        if data is None and (placed is None or not 0 <= placed.size <= LARGEST):
+            raise StoreDamaged(f"Chunk {digest[:12]} is not in {self._database.path.name}.", _WHOLE)
+        target = bytearray(len(data) if data is not None else placed.size if placed else 0)
+        self.get_into(digest, memoryview(target))
+        return bytes(target)
+
     def sync(self) -> None:
         """All that was put before is on disk, under names that are on disk, when this returns.
 
@@ -102,6 +115,36 @@ class PackedChunks:
         """Those of the digests that are not known to be on disk."""
         return self._known().unsafe(digests)
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nothing is appended meanwhile; what is appended afterwards goes into a pack that is there then."""
+        with self._appending:
+            self._sync()
+            self.packs.let_go()
+            yield
+
+    def unnamed_packs(self) -> set[str]:
+        """Packs with chunks that no row names yet."""
+        return self._known().unnamed_packs()
+
+    def check(self, digest: str, placed: Placed) -> None:
+        """Read a chunk where it should lie. Raises StoreDamaged as `get_into` does."""
+        if not 0 <= placed.size <= LARGEST:
+            raise _changed(digest, placed)  # the row, in truth
+        self._fill(digest, placed, memoryview(bytearray(placed.size)))
+
+    def stored(self, digest: str, placed: Placed) -> bytes:
+        """A chunk as it lies there, after a check. Raises StoreDamaged as `get_into` does."""
+        self.check(digest, placed)
+        data = bytearray(placed.stored)
+        self.packs.read(placed.pack, placed.place, data)
+        return bytes(data)
+
+    def reload(self) -> None:
+        """Read the table again, which a vacuum has changed."""
+        self._index.distrust()
+        self._known()
+
     def distrust(self) -> None:
         """A commit failed: read the table again before it is believed."""
         self._index.distrust()
@@ -118,9 +161,7 @@ class PackedChunks:
 
     def _known(self) -> Index:
         if not self._index.loaded:
-            with self._loading:
-                if not self._index.loaded:
-                    self.packs.begin_with(self._index.load(self.packs.sizes()))
+            self.packs.begin_with(self._index.load(self.packs.sizes()))
         return self._index
 
     def _write(self, digest: str, data: bytes) -> None:

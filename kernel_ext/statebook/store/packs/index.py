@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from statebook.store.file.database import Database
 
@@ -34,16 +35,24 @@ class Index:
         self._synced: dict[str, Placed] = {}
         self._written: dict[str, Placed] = {}
         self._loaded = False
+        self._newest = ""
+        self._changes = 0
 
     def load(self, sizes: Mapping[str, int]) -> str:
         """Read the table, given the size of each pack that is there; the newest pack that can be appended to, or "".
 
         A chunk whose pack is gone or cut short does not count as kept, so that it is written again where it can be.
         """
+        while True:
+            changes = self._changes
+            rows = self._database.rows("SELECT digest, pack, place, size, stored, codec FROM chunk ORDER BY rowid")
+            if self._take(rows, sizes, changes):
+                return self._newest
+
+    def _take(self, rows: Iterable[tuple[Any, ...]], sizes: Mapping[str, int], changes: int) -> bool:
+        """Believe these rows; False where rows were committed since they were asked for."""
         named, unreachable, newest, short = {}, {}, "", set()
-        for digest, *row in self._database.rows(
-            "SELECT digest, pack, place, size, stored, codec FROM chunk ORDER BY rowid"
-        ):
+        for digest, *row in rows:
             placed = Placed(*row)
             if placed.place + placed.stored <= sizes.get(placed.pack, -1):
                 named[digest], newest = placed, placed.pack
@@ -51,10 +60,13 @@ class Index:
                 unreachable[digest] = placed
                 short.add(placed.pack)
         with self._lock:
+            if changes != self._changes:
+                return False
             self._named, self._unreachable = named, unreachable
             self._synced = {digest: placed for digest, placed in self._synced.items() if digest not in named}
+            self._newest = "" if newest in short else newest  # bytes behind a cut would lie where rows expect others
             self._loaded = True
-        return "" if newest in short else newest  # bytes behind a cut would lie where rows expect others
+            return True
 
     @property
     def loaded(self) -> bool:
@@ -63,7 +75,9 @@ class Index:
 
     def distrust(self) -> None:
         """A commit failed: nobody knows what the table holds until it is read again."""
-        self._loaded = False
+        with self._lock:
+            self._loaded = False
+            self._changes += 1
 
     def find(self, digest: str) -> Placed | None:
         """Where a chunk lies, or should lie; None for one that was never written."""
@@ -81,6 +95,11 @@ class Index:
     def unsafe(self, digests: Iterable[str]) -> list[str]:
         """Those that are not known to be on disk."""
         return [digest for digest in digests if digest not in self._synced and digest not in self._named]
+
+    def unnamed_packs(self) -> set[str]:
+        """Packs with chunks that no committed row names."""
+        with self._lock:
+            return {placed.pack for placed in (*self._written.values(), *self._synced.values())}
 
     # -- the three states --------------------------------------------------------------------------------------------
 
@@ -111,6 +130,7 @@ class Index:
         """These rows are committed."""
         with self._lock:
             self._named |= rows
+            self._changes += 1
             for digest in rows:
                 self._synced.pop(digest, None)
 
