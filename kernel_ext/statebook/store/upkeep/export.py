@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from statebook.errors import UsageError
-from statebook.ids import new_session_id
+from statebook.ids import checkpoint_name, new_session_id
 from statebook.protocol.journal.codec import decode_event, encode_event
 from statebook.protocol.journal.kept import SnapshotRow
 from statebook.protocol.journal.lines import CheckpointMade, Part
