@@ -15,25 +15,24 @@ from .index import Placed
 def check_packs(database: Database, chunks: PackedChunks) -> tuple[int, list[str]]:
     """Read every chunk that a row names, once; how many there are, and one line for each damage."""
     sizes = chunks.packs.sizes()
-    damage: list[str] = []
-    gone: Counter[str] = Counter()
+    gone: dict[str, str] = {}
     sound: set[str] = set()
     broken: dict[str, str] = {}
     rows = database.rows("SELECT digest, pack, place, size, stored, codec FROM chunk ORDER BY pack, place")
     for digest, *row in rows:
         placed = Placed(*row)
         if placed.pack not in sizes:
-            gone[placed.pack] += 1
+            gone[digest] = placed.pack
             continue
         try:
             chunks.check(digest, placed)
             sound.add(digest)
         except StoreDamaged as error:
             broken[digest] = error.message
-    damage += [f"Pack {pack} is missing, and {count} chunks with it." for pack, count in sorted(gone.items())]
+    missing = Counter(pack for digest, pack in gone.items() if digest not in sound)  # else it was written again
+    damage = [f"Pack {pack} is missing, and {count} chunks with it." for pack, count in sorted(missing.items())]
     damage += [line for digest, line in broken.items() if digest not in sound]
-    here = sound | broken.keys() | {digest for digest, pack, *_ in rows if pack in gone}
-    return len(rows), damage + _check_rows(database, here)
+    return len(rows), damage + _check_rows(database, sound | broken.keys() | gone.keys())
 
 
 def _check_rows(database: Database, here: set[str]) -> list[str]:

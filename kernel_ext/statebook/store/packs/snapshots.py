@@ -63,6 +63,11 @@ class KeptSnapshots:
         )
         return chain_of({row[0]: row for row in rows}, name)
 
+    def all(self, kind: SnapshotKind) -> list[SnapshotRow]:
+        """Every row of a kind that was not let go of. Raises StoreDamaged for one that can't be read."""
+        rows = self._database.rows(f"SELECT {COLUMNS} FROM snapshot WHERE kind = ? AND document IS NOT NULL", [kind])
+        return [row_of(*row) for row in rows]
+
     def kept(self, name: str) -> bool:
         """Whether a snapshot of that name is there, and was not let go of."""
         return bool(self._database.rows("SELECT 1 FROM snapshot WHERE name = ? AND document IS NOT NULL", [name]))
