@@ -26,7 +26,7 @@ from statebook.run.asking.request import window_of
 from statebook.run.environment import Environment, close
 from statebook.run.limits import merged
 from statebook.run.loop import answered, drive, resume
-from statebook.run.seams import Asker, Check, Silent, Sink
+from statebook.run.seams import Asker, Check, Keeper, NothingKept, Silent, Sink
 from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
@@ -37,6 +37,8 @@ from .notebook.kinship import remember
 from .permissions import Permissions
 from .replay.difference import not_recorded
 from .replay.record import FINISHED, Record, Wanted, key_of, notes_of
+from .rewinding.seen import is_cut, seen_from
+from .rewinding.told import told
 from .spending import Spending
 from .toolset import Surfaces, Toolset
 from .waiting import abandoned, way_on
@@ -64,6 +66,7 @@ class Session:
         self.permissions = Permissions(store)
         self.models = Models(store, settings)
         self.spending = Spending(store, notebook.path)
+        self.keeper: Keeper = NothingKept()
         self._found = store.journal.next_run() - 1
         self._runs: dict[int, Run] = {}
         self._record = Record(store, self.run, lambda: {cell for cell, _ in cells_of(notebook.path)})
@@ -96,6 +99,11 @@ class Session:
         if call.branch and not call.fresh:
             self._go_to(call.branch, wanted, mode)
         found = self._record.find(call, wanted, mode)
+        if found is not None and is_cut(
+            self.store, found.number
+        ):  # its rest lies on another branch: anew
+            self._fork_before(found, call.branch if call.fresh else "")
+            found = None
         done = found is not None and found.status in FINISHED
         if found is not None and done and not (call.fresh or mode == "off"):
             self._record.claims.claim(found.number, call.cell_id)
@@ -180,6 +188,11 @@ class Session:
             return run
         step = run.models[-1].step if run.models else 0
         return abandoned(run, self.store.drafted(run.number, step))
+
+    @property
+    def shown(self) -> Mapping[str, int]:
+        """The run that each cell shows which was executed in this kernel, by Jupyter's id of it."""
+        return self._record.claims.shown
 
     def last_run(self) -> Run | None:
         """The newest run on the current branch."""
@@ -296,6 +309,7 @@ class Session:
             automatic=not call.model,
             fresh=call.fresh or mode == "off",
             base_url=shown(call.base_url or base_url_of(self.settings, model)),
+            rewound=told(self.store),
         )
 
     def _unrecorded(self, call: AgentCall, model: str, mode: ReplayMode = "auto") -> Run:
@@ -365,12 +379,13 @@ class Session:
             policy=self.permissions.policy,
             sink=team.sink,
             asker=team.asker,
-            load=self.run,
+            load=seen_from(self.store, run.branch, self.run),
             earlier=earlier,
             find_passage=self.store.documents.passage,
             replay=team.replay,
             check=team.check,
             ceilings=self.spending.ceilings,
+            keeper=self.keeper,
         )
 
 

@@ -1,0 +1,227 @@
+"""Moves a session to another point: one transaction decides, files follow it, variables are swapped last.
+
+The order is that of `statebook.protocol.journal.lines`. Cut off before the transaction, nothing has moved; after it,
+the next opening puts the files in place, and the next kernel gets the variables of the point. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from statebook.errors import StatebookError, UsageError
+from statebook.ids import checkpoint_name
+from statebook.protocol.journal.events import Event
+from statebook.protocol.journal.lines import CheckpointMade, HeadMoved, Lost, MoveFinished, Reason
+from statebook.session.session import Session
+from statebook.state.files.moving import FilesMoved
+from statebook.state.snapshots.restoring import Outcome, Prepared
+from statebook.store.journal import Branch, Place
+from statebook.store.projection import Held
+from statebook.store.reading.between import Between, latest
+from statebook.store.reading.checkpoints import Checkpoints, Mark
+
+from .carry import carried
+from .parts import Parts
+from .plan import Preview, foresee
+from .points import Point, of_mark
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move did. ``left`` is the checkpoint to return to, ``head`` the newest one now, ``branch`` the line.
+
+    ``variables`` tell the fate of each; ``kept`` are (path, why) of files that were left as they are; ``failed`` says
+    in words what else is not as it was.
+    """
+
+    preview: Preview
+    left: int
+    head: int
+    branch: str
+    variables: tuple[Outcome, ...] = ()
+    kept: tuple[tuple[str, str], ...] = ()
+    failed: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> tuple[Outcome, ...]:
+        """Variables that could not be brought back."""
+        return tuple(each for each in self.variables if each.fate == "lost")
+
+
+def checkpoint(session: Session, label: str = "") -> int:
+    """Make a checkpoint of all there is now; its number. UsageError while a run is active."""
+    session.check_free()
+    return _checkpoint(session, "person", label).checkpoint
+
+
+def move(session: Session, parts: Parts, preview: Preview) -> Moved:
+    """Do what a preview says. Raises UsageError while a run is active, StatebookError where a part can't be had.
+
+    When it raises before the transaction, all is as it was, but for one more checkpoint.
+    """
+    session.check_free()
+    left = _checkpoint(session, "left")
+    prepared = _prepared(parts, preview)
+    if parts.files is not None and preview.files.doing():
+        parts.files.mover.stage(preview.files)
+    try:
+        finished = prepared is None and not preview.files.doing()
+        _decide(session, preview, left, finished=finished)
+    except BaseException:
+        if parts.files is not None:
+            parts.files.mover.unstage()
+        raise
+    files = parts.files.mover.apply(preview.files) if parts.files is not None else FilesMoved()
+    if not finished:
+        lost = prepared.outcomes if prepared is not None else ()
+        session.store.commit([(Place(), _finished(lost, files.kept))])
+    outcomes, failed = _swap(parts, prepared)
+    session.store.fold()
+    journal = session.store.journal
+    return Moved(preview, left.checkpoint, journal.head_checkpoint(), journal.branch.name, outcomes, files.kept, failed)
+
+
+def redo(session: Session, parts: Parts) -> Preview:
+    """What returning from the newest move of this line would do; again after that: from the one before it.
+
+    UsageError where there is none.
+    """
+    journal = session.store.journal
+    moves = [entry.event for entry in journal.entries(kinds=(HeadMoved.kind,)) if isinstance(entry.event, HeadMoved)]
+    undone = {event.to for event in moves if event.how == "redo"}
+    found = next((event for event in reversed(moves) if event.how != "redo" and event.left not in undone), None)
+    mark = Checkpoints(session.store).find(found.left) if found else None
+    if found is None or mark is None:
+        raise UsageError("There is no move to return from on this line.", "`%agent checkpoints` lists the points.")
+    return foresee(session, parts, _as_left(session, mark), found.parts, how="redo")
+
+
+def _as_left(session: Session, mark: Mark) -> Point:
+    """The point at which a line was left; its head, where nothing has been added to it since."""
+    found = of_mark(mark)
+    whole = (mark.branch, session.store.journal.last_seq)
+    if Between(session.store, whole, found.line).matters():
+        return found
+    return replace(found, at=whole[1], tip=True)
+
+
+def fork(session: Session, target: Point, name: str = "") -> Branch:
+    """Start a branch at a point without moving to it. UsageError for a name that is taken."""
+    journal = session.store.journal
+    return journal.start_branch(
+        name or journal.free_name(journal.branches[target.branch].name),
+        target.at,
+        checkpoint=target.checkpoint,
+        why=f"forked at {target.name}",
+        line=target.branch,
+        aside=True,
+    )
+
+
+def roll_forward(session: Session, parts: Parts) -> str:
+    """Finish a move that was cut off after it was decided on; what to tell the person, "" where there was none."""
+    store = session.store
+    line = (store.journal.current, store.journal.last_seq)
+    entry = latest(store, (HeadMoved.kind, MoveFinished.kind), line)
+    if entry is None or not isinstance(entry.event, HeadMoved):
+        return ""
+    event = entry.event
+    mark = Checkpoints(store).find(event.to)
+    files, moved = _files_of(session, mark), FilesMoved()
+    if event.files and parts.files is not None and files:
+        moved = parts.files.mover.roll_forward(event.files, parts.files.manifest(files))
+    elif event.files:
+        moved = FilesMoved(kept=tuple((change.path, "could not be looked at") for change in event.files))
+    store.commit([(Place(), _finished((), moved.kept))])
+    where = f"to {checkpoint_name(event.to)}" if event.to else "back"
+    kept = f"; left as they are: {', '.join(path for path, _ in moved.kept)}" if moved.kept else ""
+    return f"A move {where} was cut off; it is finished now{kept}."
+
+
+def _files_of(session: Session, mark: Mark | None) -> str:
+    """The files that a move leads to: those of the checkpoint that it made, else of the one it went to."""
+    found = Checkpoints(session.store).at(session.store.journal.current, session.store.journal.last_seq)
+    for each in (found, mark):
+        if each is not None and each.files and (each is mark or each.reason == "moved"):
+            return each.files
+    return ""
+
+
+# -- the steps of a move -------------------------------------------------------------------------------------------
+
+
+def _checkpoint(session: Session, reason: Reason, label: str = "") -> CheckpointMade:
+    kept = session.keeper.keep(reason)
+    made = session.store.journal.checkpoint(reason, label=label)
+    made = replace(made, snapshot=kept.variables, files=kept.files)
+    events = [(Place(), event) for event in (*kept.events, made)]
+    found = session.store.commit(events, snapshots=kept.rows)[-1].event
+    assert isinstance(found, CheckpointMade)
+    return found
+
+
+def _prepared(parts: Parts, preview: Preview) -> Prepared | None:
+    if parts.variables is None or "variables" not in preview.parts:
+        return None
+    return parts.variables.prepare(preview.target.variables)
+
+
+def _decide(session: Session, preview: Preview, left: CheckpointMade, *, finished: bool) -> None:
+    """The one transaction."""
+    journal, target = session.store.journal, preview.target
+    events: list[Event] = [*_carried(session, preview)]
+    events.append(HeadMoved(preview.how, target.checkpoint, left.checkpoint, preview.parts, preview.files.changes()))
+    events += _made(session, preview, left)
+    if finished:
+        events.append(MoveFinished())
+    then = [(Place(), event) for event in events]
+    if not preview.moves_conversation:
+        session.store.commit(then)
+    elif preview.onto is not None:
+        journal.switch(preview.onto, then)
+    else:
+        why = f"{preview.how} to {target.name}"
+        journal.start_branch(
+            preview.branch, target.at, checkpoint=target.checkpoint, why=why, line=target.branch, then=then
+        )
+
+
+def _carried(session: Session, preview: Preview) -> list[Event]:
+    """What makes the memory of the line that becomes current the one that is wanted there."""
+    memory = "memory" in preview.parts
+    if memory is preview.moves_conversation:
+        return []
+    now = session.store.as_of_head.held()
+    then = Held.at(session.store.journal, *preview.target.line)
+    return carried(now, then) if memory else carried(then, now)
+
+
+def _made(session: Session, preview: Preview, left: CheckpointMade) -> list[Event]:
+    """A checkpoint of the new state, where the newest one of its line keeps other variables or files."""
+    target = preview.target
+    variables = target.variables if "variables" in preview.parts else left.snapshot
+    files = target.files if "files" in preview.parts else left.files
+    journal = session.store.journal
+    line = target.line if preview.moves_conversation else (journal.current, journal.last_seq)
+    newest = Checkpoints(session.store).at(*line)
+    if (variables, files) == ((newest.variables, newest.files) if newest else ("", "")):
+        return []
+    made = journal.checkpoint("moved")
+    parent = newest.number if newest else 0
+    return [replace(made, parent=parent, snapshot=variables, files=files)]
+
+
+def _finished(outcomes: Sequence[Outcome], kept: Sequence[tuple[str, str]]) -> MoveFinished:
+    lost = tuple(Lost(each.name, each.why, each.cell) for each in outcomes if each.fate == "lost")
+    return MoveFinished(lost, tuple(path for path, _ in kept))
+
+
+def _swap(parts: Parts, prepared: Prepared | None) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+    if parts.variables is None or prepared is None:
+        return (), ()
+    try:
+        restored = parts.variables.apply(prepared)
+    except StatebookError as error:
+        return (), (f"The variables stay as they are: {error}",)
+    return restored.outcomes, restored.failed

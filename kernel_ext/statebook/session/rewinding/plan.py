@@ -1,0 +1,196 @@
+"""What a move would do, told before it is done: a frozen preview over all parts of a session."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from statebook.errors import StatebookError, UsageError
+from statebook.protocol.approvals import Grant, Rule
+from statebook.protocol.journal.lines import Move, Part
+from statebook.protocol.memories import Memory
+from statebook.session.session import Session
+from statebook.state.files.planning import FilesPlan, expected, plan
+from statebook.state.files.preview import FileDiff
+from statebook.state.files.preview import preview as diffs_of
+from statebook.state.snapshots.restoring import Outcome
+from statebook.store.journal import Branch
+from statebook.store.projection import Held
+from statebook.store.reading.between import Between, Done
+
+from .parts import Parts, foreseen
+from .points import Point, head
+from .stale import Stale, stale_at
+from .told import outside
+
+_NO_FILES = FilesPlan()
+_ANSWERED = 12
+"""Runs whose answers are looked up for a preview, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A run that leaves or comes back: the beginnings of its prompt and, where it was looked up, of its answer."""
+
+    number: int
+    prompt: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is kept on one line and not on another."""
+
+    memories: tuple[Memory, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What going to ``target`` would do. ``origin`` is the head now; ``branch`` the name of the line that it leads to.
+
+    ``leaving`` and ``returning`` are runs; ``ends`` and ``returns`` what is kept; ``tools`` those whose state changes.
+    ``effects`` stay done outside. ``notes`` say what can't be moved, and why.
+    """
+
+    how: Move
+    parts: tuple[Part, ...]
+    origin: Point
+    target: Point
+    branch: str
+    onto: Branch | None
+    """The branch that is switched to; None where a new one is started, or none is left."""
+    leaving: tuple[RunLine, ...] = ()
+    returning: tuple[RunLine, ...] = ()
+    ends: Holdings = Holdings()
+    returns: Holdings = Holdings()
+    tools: tuple[str, ...] = ()
+    variables: tuple[Outcome, ...] = ()
+    files: FilesPlan = _NO_FILES
+    diffs: tuple[FileDiff, ...] = ()
+    stale: tuple[Stale, ...] = ()
+    effects: tuple[Done, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def moves_conversation(self) -> bool:
+        """Whether another line becomes current."""
+        return "conversation" in self.parts
+
+    @property
+    def lost(self) -> tuple[Outcome, ...]:
+        """Variables that can't be brought back."""
+        return tuple(each for each in self.variables if each.fate == "lost")
+
+
+def foresee(
+    session: Session,
+    parts: Parts,
+    target: Point,
+    scope: tuple[Part, ...],
+    *,
+    how: Move = "rewind",
+    overwrite: Collection[str] = (),
+) -> Preview:
+    """What going to a point would do; nothing is changed. ``overwrite`` names files whose conflicts are settled for it.
+
+    Raises UsageError where there is nothing to do.
+    """
+    journal = session.store.journal
+    origin = head(session.store, journal.branch)
+    gone, back = Between(session.store, origin.line, target.line), Between(session.store, target.line, origin.line)
+    wanted = list(scope)
+    if not (gone.matters() or back.matters()) and not (target.tip and target.branch != origin.branch):
+        wanted = [part for part in wanted if part in ("variables", "files")]  # the conversation is there already
+    onto = journal.branches[target.branch] if target.tip and target.branch != origin.branch else None
+    found = Preview(how, tuple(wanted), origin, target, _name(session, target, onto, wanted), onto)
+    found = _with_conversation(session, found, gone, back) if "conversation" in wanted else found
+    found = _with_memory(session, found) if "memory" in wanted else found
+    found = _with_variables(parts, found) if "variables" in wanted else found
+    found = _with_files(parts, found, (gone, back), overwrite) if "files" in wanted else found
+    if not found.parts:
+        why = " ".join(found.notes) or f"There is nothing to move: {target.name} is where you are."
+        raise UsageError(why, "`%agent checkpoints` lists the points.")
+    return replace(found, effects=_effects(found, gone) if "conversation" in found.parts else ())
+
+
+def _name(session: Session, target: Point, onto: Branch | None, parts: Collection[Part]) -> str:
+    journal = session.store.journal
+    if "conversation" not in parts:
+        return journal.branch.name
+    if onto is not None:
+        return onto.name
+    name = journal.branches[target.branch].name
+    stem, _, number = name.rpartition("-")
+    return journal.free_name(stem if stem and number.isdigit() else name)
+
+
+def _with_conversation(session: Session, found: Preview, gone: Between, back: Between) -> Preview:
+    return replace(
+        found,
+        leaving=_runs(session, gone),
+        returning=_runs(session, back),
+        stale=stale_at(session, found.target.line),
+    )
+
+
+def _runs(session: Session, lines: Between) -> tuple[RunLine, ...]:
+    started = lines.runs()
+    answers = {each.run: session.run(each.run).answer for each in started[-_ANSWERED:]}
+    return tuple(RunLine(each.run, each.prompt, answers.get(each.run, "")[:400]) for each in started)
+
+
+def _with_memory(session: Session, found: Preview) -> Preview:
+    now = session.store.as_of_head.held()
+    then = Held.at(session.store.journal, *found.target.line)
+    tools = {tool for tool in {*now.state, *then.state} if now.state.get(tool, {}) != then.state.get(tool, {})}
+    return replace(found, ends=_beyond(now, then), returns=_beyond(then, now), tools=tuple(sorted(tools)))
+
+
+def _beyond(one: Held, other: Held) -> Holdings:
+    """What ``one`` holds and ``other`` does not."""
+    return Holdings(
+        tuple(memory for number, memory in one.memories.items() if number not in other.memories),
+        tuple((Counter(one.grants) - Counter(other.grants)).elements()),
+        tuple((Counter(one.rules) - Counter(other.rules)).elements()),
+    )
+
+
+def _with_variables(parts: Parts, found: Preview) -> Preview:
+    if parts.variables is None or not found.target.variables:
+        return _without(found, "variables", _why_not(parts.variables, "variables", found.target))
+    try:
+        then = parts.variables.manifest(found.target.variables)
+    except StatebookError as error:
+        return _without(found, "variables", str(error))
+    return replace(found, variables=foreseen(then, parts.variables.now()))
+
+
+def _with_files(parts: Parts, found: Preview, lines: tuple[Between, Between], overwrite: Collection[str]) -> Preview:
+    if parts.files is None or not found.target.files:
+        return _without(found, "files", _why_not(parts.files, "files", found.target))
+    gone, back = lines
+    try:
+        then = parts.files.manifest(found.target.files)
+        touched = expected(gone.changes(), back.changes())
+        planned = plan(parts.files.now(), then, touched, overwrite)
+        diffs = diffs_of(planned, parts.files.chunks)
+    except StatebookError as error:
+        return _without(found, "files", str(error))
+    return replace(found, files=planned, diffs=diffs)
+
+
+def _without(found: Preview, part: Part, why: str) -> Preview:
+    return replace(found, parts=tuple(each for each in found.parts if each != part), notes=(*found.notes, why))
+
+
+def _why_not(keeper: object, what: str, target: Point) -> str:
+    if keeper is None:
+        return f"No {what} are kept in this session: they stay as they are."
+    return f"No {what} were kept at {target.name}: they stay as they are."
+
+
+def _effects(found: Preview, gone: Between) -> tuple[Done, ...]:
+    return tuple(outside(gone.writes(), files="files" in found.parts, variables="variables" in found.parts))

@@ -1,0 +1,107 @@
+"""Finds the point that a person names: a checkpoint, where a run or a step began, a label, a branch's head."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from statebook.errors import UnknownName, UsageError
+from statebook.ids import checkpoint_name, run_name
+from statebook.store.journal import Branch
+from statebook.store.reading.checkpoints import Checkpoints, Mark
+from statebook.store.store import Store
+
+_RUN = re.compile(r"[rR](\d+)(?:\.(\d+))?")
+_NUMBER = re.compile(r"#?(\d+)")
+HEAD = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place that can be gone to: all entries of ``branch``'s lineage up to and including entry ``at``.
+
+    ``checkpoint`` is the newest one there (0: before the first). ``variables`` and ``files`` name the snapshots of it
+    ("" for none). ``run`` is the run that begins here (0: none does); ``tip`` says that it is the branch's head.
+    """
+
+    branch: int
+    at: int
+    checkpoint: int
+    name: str
+    variables: str = ""
+    files: str = ""
+    run: int = 0
+    tip: bool = False
+
+    @property
+    def line(self) -> tuple[int, int]:
+        """The branch and the last entry."""
+        return self.branch, self.at
+
+
+def point(store: Store, text: str) -> Point:
+    """What ``#12``, ``12``, ``r3``, ``r3.2``, a label, a branch's name or ``head`` means; "": where the last run began.
+
+    UsageError, with the nearest names, where there is no such point.
+    """
+    words = text.strip()
+    if not words:
+        runs = store.run_numbers()
+        if not runs:
+            raise UsageError("There is no run to go back before.", "Begin a cell with %%agent.")
+        return before_run(store, runs[-1])
+    if words == HEAD:
+        return head(store, store.journal.branch)
+    if match := _NUMBER.fullmatch(words):
+        mark = Checkpoints(store).find(int(match[1]))
+        if mark is None:
+            last = store.journal.head_checkpoint()
+            known = f"the newest here is {checkpoint_name(last)}" if last else "there is none yet"
+            raise UsageError(f"There is no checkpoint #{match[1]}; {known}.", "`%agent checkpoints` lists them.")
+        return of_mark(mark)
+    if match := _RUN.fullmatch(words):
+        return before_run(store, int(match[1]), int(match[2] or 0))
+    mark = Checkpoints(store).labelled(words)
+    if mark is not None:
+        return replace(of_mark(mark), name=f"{words} ({checkpoint_name(mark.number)})")
+    branch = store.journal.find_branch(words)
+    if branch is not None:
+        return head(store, branch)
+    known_names = [*Checkpoints(store).labels(), *(each.name for each in store.journal.branches.values()), HEAD]
+    raise UnknownName("checkpoint, label or branch", words, known_names, "`%agent checkpoints` lists them.")
+
+
+def of_mark(mark: Mark) -> Point:
+    """The point that a checkpoint is."""
+    return Point(mark.branch, mark.seq, mark.number, checkpoint_name(mark.number), mark.variables, mark.files)
+
+
+def head(store: Store, branch: Branch) -> Point:
+    """The newest point of a branch, with what its newest checkpoint keeps."""
+    upto = store.journal.last_seq
+    mark = Checkpoints(store).at(branch.number, upto)
+    name = HEAD if branch.number == store.journal.current else f"the head of {branch.name}"
+    if mark is None:
+        return Point(branch.number, upto, 0, name, tip=True)
+    return Point(branch.number, upto, mark.number, name, mark.variables, mark.files, tip=True)
+
+
+def before_run(store: Store, run: int, step: int = 0) -> Point:
+    """Where a run began, or one of its steps. UsageError where there is none."""
+    entries = store.journal.entries_of_run(run)
+    if not entries:
+        raise UsageError(f"There is no run {run_name(run)}.", "`%agent list` shows the runs.")
+    first = next((entry for entry in entries if entry.step == step or not step), None)
+    if first is None:
+        raise UsageError(f"{run_name(run)} has no step {step}.", f"`%agent log {run_name(run)}` lists its steps.")
+    at, marks = first.seq - 1, Checkpoints(store)
+    before = marks.at(first.branch, at)
+    number = before.number if before else 0
+    # what was there when the run began is what it found before it changed anything; its own first checkpoint has that
+    own = marks.first_of_run(run)
+    kept = before if step else (own or before)
+    name = f"before step {step} of {run_name(run)}" if step else f"where {run_name(run)} began"
+    variables, files = (kept.variables, kept.files) if kept else ("", "")
+    if before is not None and not step:
+        variables, files = variables or before.variables, files or before.files
+    return Point(first.branch, at, number, name, variables, files, 0 if step else run)
