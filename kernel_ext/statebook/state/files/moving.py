@@ -184,13 +184,15 @@ class Mover:
         if self._is(order.path, order.change.after):
             self._finish(order, stay)
             return ""
-        if not self._is(order.path, order.change.before) and not self._make_room(order):
+        if not self._is(order.path, order.change.before):
             return "was changed meanwhile"
         if order.state is None:
             with self._place.parent(order.path) as (handle, name):
                 _unlink(handle, name)
             self._finish(order, stay)
             return ""
+        if not self._make_room(order.path):
+            return "is a folder now, with other files"
         if order.path not in self._staged:
             self._stage(order)
         folder, staged = self._staged[order.path]
@@ -217,23 +219,24 @@ class Mover:
                 os.close(descriptor)
 
     def _is(self, path: str, digest: str) -> bool:
-        """Whether the file is what ``digest`` stands for now."""
+        """Whether the file is what ``digest`` stands for now; a folder is no file."""
         status = self._place.status(path)
-        if status is None or not digest:
-            return status is None and not digest
-        if is_mark(digest):
+        if status is None or stat.S_ISDIR(status.st_mode):
+            return not digest
+        if not digest or is_mark(digest):
             return digest == mark_of(status.st_size, status.st_mtime_ns)
         return stat.S_ISREG(status.st_mode) and digest_at(self._place, path) == digest
 
-    def _make_room(self, order: _Order) -> bool:
-        """Remove an empty folder that stands where a file shall be; whether there was one."""
-        status = self._place.status(order.path)
-        if order.change.before or status is None or not stat.S_ISDIR(status.st_mode):
-            return False
-        with suppress(OSError), self._place.parent(order.path) as (handle, name):
-            os.rmdir(handle.at(name), dir_fd=handle.fd)
-            return True
-        return False
+    def _make_room(self, path: str) -> bool:
+        """Remove an empty folder that stands where a file shall be; False where it holds something."""
+        status = self._place.status(path)
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            try:
+                with self._place.parent(path) as (handle, name):
+                    os.rmdir(handle.at(name), dir_fd=handle.fd)
+            except OSError:
+                return False
+        return True
 
     def _clear_folders(self, path: str, stay: frozenset[str]) -> None:
         """Remove the folders that the last file left, except those that the target has."""

@@ -10,7 +10,6 @@ from statebook.state.snapshots.contents.cutting import stream_cuts
 from statebook.state.snapshots.seams import Chunks, Piece, Pieces, digest_of
 
 from .places import BINARY, NOFOLLOW, NONBLOCK, Place
-from .walking import Signature
 
 _TRIES = 3
 _PAUSE = 0.01
@@ -22,8 +21,19 @@ class Unsteady(Exception):
     """The file could not be read as it was at one moment; the text tells why, as the end of a sentence."""
 
 
-def read_steadily(place: Place, path: str, most: int) -> tuple[bytes, Signature]:
-    """A file's content at one moment, and its signature then. Raises FileNotFoundError, Unsteady.
+def same_status(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether a file did not change between two looks, as far as its status tells."""
+    return (
+        one.st_mtime_ns == other.st_mtime_ns
+        and one.st_size == other.st_size
+        and one.st_ctime_ns == other.st_ctime_ns
+        and one.st_ino == other.st_ino
+        and one.st_mode == other.st_mode
+    )
+
+
+def read_steadily(place: Place, path: str, most: int) -> tuple[bytes, os.stat_result]:
+    """A file's content at one moment, and its status then. Raises FileNotFoundError, Unsteady.
 
     ``most`` is the bytes that it may have.
     """
@@ -45,8 +55,8 @@ def read_steadily(place: Place, path: str, most: int) -> tuple[bytes, Signature]
             raise
         except OSError as error:
             raise Unsteady(f"can't be read: {(error.strerror or 'unknown').lower()}") from error
-        if Signature.of(before) == Signature.of(after) and len(data) == after.st_size:
-            return data, Signature.of(after)
+        if same_status(before, after) and len(data) == after.st_size:
+            return data, after
     raise Unsteady("kept changing while it was read")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 import time
@@ -14,8 +15,8 @@ from statebook.state.snapshots.seams import Chunks
 
 from .manifest import FilesManifest, FileState, changes
 from .places import Place, why_refused
-from .reading import Unsteady, put, read_steadily
-from .walking import FilesBudget, Signature, Walked, sort_in, walk
+from .reading import Unsteady, put, read_steadily, same_status
+from .walking import FilesBudget, Walked, kind_of, sort_in, unkept, walk
 
 _TICK = 100_000_000
 """Nanoseconds within which two changes of a file may bear the same time."""
@@ -26,10 +27,10 @@ _DEFAULT = FilesBudget()
 
 
 class _Known(NamedTuple):
-    signature: Signature
+    status: os.stat_result
     state: FileState
     settled: bool
-    """Whether a change after this look is sure to show in the signature (git calls the others racily clean)."""
+    """Whether a change after this look is sure to show in the status (git calls the others racily clean)."""
 
 
 class WorkspaceFiles:
@@ -95,12 +96,12 @@ class WorkspaceFiles:
         self._looked = True
         files = dict(found.unkept)
         due = []
-        for path, signature in found.regular.items():
+        for path, status in found.regular.items():
             known = self._known.get(path)
-            if known and known.settled and known.signature == signature and self._is_kept(known.state):
+            if known and known.settled and same_status(known.status, status) and self._is_kept(known.state):
                 files[path] = known.state
             else:
-                due.append((signature.size, path))
+                due.append((status.st_size, path))
         self._take(sorted(due), found, files, deadline)
         self._known = {path: known for path, known in self._known.items() if path in files}
         self._last = FilesManifest(dict(sorted(files.items())), frozenset(found.folders), found.left_out)
@@ -127,51 +128,54 @@ class WorkspaceFiles:
         status = self._place.status(path)
         if status is None or stat.S_ISDIR(status.st_mode):
             return
-        sort_in(found, path, status)
+        sort_in(found, path, kind_of(path.rpartition("/")[2]), status)
         parts = path.split("/")[:-1]
         found.folders |= {"/".join(parts[: count + 1]) for count in range(len(parts))}
 
     def _is_kept(self, state: FileState) -> bool:
         """A chunk may have been dropped since, where no checkpoint came to name it."""
-        return all(self._chunks.has(digest) for digest, _ in state.pieces)
+        for digest, _ in state.pieces:  # noqa: SIM110 - a generator for each of thousands of files costs more than the look
+            if not self._chunks.has(digest):
+                return False
+        return True
 
     def _take(self, due: list[tuple[int, str]], found: Walked, files: dict[str, FileState], deadline: float) -> None:
         """Read what is new or changed, smaller files first, as far as the budget goes."""
         budget = self._budget
         total = sum(state.size for state in files.values() if not state.why)
         for size, path in due:
-            signature = found.regular[path]
+            status = found.regular[path]
             if size > budget.file_bytes:
-                files[path] = signature.unkept(f"has more than {budget.file_bytes:,} bytes, so it is not kept")
+                files[path] = unkept(status, f"has more than {budget.file_bytes:,} bytes, so it is not kept")
             elif total + size > budget.bytes:
-                files[path] = signature.unkept(f"is not kept: the files together have more than {budget.bytes:,} bytes")
+                files[path] = unkept(status, f"is not kept: the files together have more than {budget.bytes:,} bytes")
             elif time.monotonic() > deadline:
-                files[path] = signature.unkept(f"was not read: {budget.seconds:g} seconds had passed")
+                files[path] = unkept(status, f"was not read: {budget.seconds:g} seconds had passed")
             else:
-                self._read(path, signature, files)
+                self._read(path, status, files)
                 total += size
 
-    def _read(self, path: str, signature: Signature, files: dict[str, FileState]) -> None:
+    def _read(self, path: str, status: os.stat_result, files: dict[str, FileState]) -> None:
         now = time.time_ns()
         try:
-            data, signature = read_steadily(self._place, path, self._budget.file_bytes)
+            data, status = read_steadily(self._place, path, self._budget.file_bytes)
         except FileNotFoundError:
             return
         except Unsteady as error:
-            files[path] = signature.unkept(str(error))
+            files[path] = unkept(status, str(error))
             return
         before = self._last.files.get(path)
         known = self._known.get(path)
         pieces = known.state.pieces if known else before.pieces if before else ()
         digest, pieces, new = put(data, pieces, self._chunks)
         self.new_bytes += new
-        state = FileState(signature.mode, signature.size, signature.mtime_ns, digest, pieces)
+        state = FileState(status.st_mode & 0o777, status.st_size, status.st_mtime_ns, digest, pieces)
         files[path] = known.state if known and known.state == state else state
-        self._known[path] = _Known(signature, files[path], _is_settled(signature, now))
+        self._known[path] = _Known(status, files[path], _is_settled(status, now))
 
 
-def _is_settled(signature: Signature, now: int) -> bool:
+def _is_settled(status: os.stat_result, now: int) -> bool:
     """Whether all changes up to ``now`` (ns, before it was read) bear another time than later ones will."""
-    newest = max(signature.mtime_ns, signature.ctime_ns)
-    coarse = signature.mtime_ns % _SECOND == 0 and signature.ctime_ns % _SECOND == 0
+    newest = max(status.st_mtime_ns, status.st_ctime_ns)
+    coarse = status.st_mtime_ns % _SECOND == 0 and status.st_ctime_ns % _SECOND == 0
     return newest + (_COARSE_TICK if coarse else _TICK) < now
