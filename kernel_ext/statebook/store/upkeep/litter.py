@@ -42,7 +42,7 @@ def _is_of(file: Path, gone: frozenset[str]) -> bool:
 
 
 def _named(database: Database) -> set[str]:
-    texts = "SELECT body AS text FROM journal UNION ALL SELECT document FROM snapshot WHERE document IS NOT NULL"
+    texts = "SELECT body::VARCHAR AS text FROM journal UNION ALL SELECT document::VARCHAR FROM snapshot"
     rows = database.rows(
         "SELECT DISTINCT unnest(regexp_extract_all(text, '[0-9a-f]{64}'))"
         f" FROM ({texts} UNION ALL SELECT value FROM meta)"
