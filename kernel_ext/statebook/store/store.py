@@ -300,5 +300,6 @@ def _undecodable(path: Path) -> bool:
 
 
 _VIEWS_HINT = (
-    "Views: runs, steps, messages, tool_calls, memories, checkpoints, spend, sources, citations, branches, events."
+    "Views: runs, steps, messages, tool_calls, memories, checkpoints, snapshots, spend, sources, citations,"
+    " branches, events."
 )

@@ -159,12 +159,24 @@ VIEWS: dict[str, str] = {
     "checkpoints": """
         SELECT (e.body->>'$.checkpoint')::INTEGER AS checkpoint, nullif((e.body->>'$.parent')::INTEGER, 0) AS parent,
                e.branch, e.on_head, e.run, e.step, e.body->>'$.reason' AS reason,
-               coalesce(l.label, e.body->>'$.label', '') AS label, e.time AS made, e.seq
+               coalesce(l.label, e.body->>'$.label', '') AS label, e.time AS made, e.seq,
+               nullif(e.body->>'$.snapshot', '') AS snapshot, nullif(e.body->>'$.files', '') AS files
         FROM events e
         LEFT JOIN (SELECT (body->>'$.checkpoint')::INTEGER AS checkpoint, arg_max(body->>'$.label', seq) AS label
                    FROM journal WHERE kind = 'checkpoint_labelled' GROUP BY ALL) l
             ON l.checkpoint = (e.body->>'$.checkpoint')::INTEGER
         WHERE e.kind = 'checkpoint_made'
+    """,
+    "snapshots": """
+        WITH named AS (
+            SELECT (body->>'$.checkpoint')::INTEGER AS checkpoint,
+                   unnest([body->>'$.snapshot', body->>'$.files']) AS name
+            FROM journal WHERE kind = 'checkpoint_made'
+        )
+        SELECT s.name, s.kind, min(n.checkpoint) AS checkpoint, nullif(s.parent, '') AS parent, s.new_bytes, s.time,
+               s.document IS NOT NULL AS kept
+        FROM snapshot s LEFT JOIN named n ON n.name = s.name
+        GROUP BY ALL
     """,
     "sources": """
         SELECT 'S' || number AS source, path, title, status, passages, size AS bytes, error
