@@ -55,9 +55,12 @@ class Registry:
                 raise
             session.spending.held = self._store
             self._open[notebook.store.resolve()] = session
-            for notice in [*notices, *notices_of(session.open_runs(), session.asking())]:
+            waits = notices_of(session.open_runs(), session.asking())
+            for notice in [*notices, *(waits or [session.keeper.opening()])]:
                 if notice:
                     self._tell(notice)
+        if self.current is not None and self.current is not session:
+            self.current.keeper.leave()
         self.current = session
         return session
 

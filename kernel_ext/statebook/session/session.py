@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from statebook.config import Settings
 from statebook.context.window import Window, request_key
-from statebook.errors import ModelError, NotRecorded, RunFailed, RunPaused, StoreDamaged, StoreError, UsageError
+from statebook.errors import ModelError, NotRecorded, StoreDamaged, StoreError, UsageError
 from statebook.ids import run_name
 from statebook.model.base import Model
 from statebook.model.registry import OFFLINE
@@ -26,11 +26,12 @@ from statebook.run.asking.request import window_of
 from statebook.run.environment import Environment, close
 from statebook.run.limits import merged
 from statebook.run.loop import answered, drive, resume
-from statebook.run.seams import Asker, Check, Keeper, NothingKept, Silent, Sink
+from statebook.run.seams import Asker, Check, Silent, Sink
 from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
 from statebook.store.store import Store
 
+from .keeping.keeper import SessionKeeper
 from .models import Models, base_url_of, shown
 from .notebook.identity import Notebook, cells_of
 from .notebook.kinship import remember
@@ -41,7 +42,7 @@ from .rewinding.seen import is_cut, seen_from
 from .rewinding.told import told
 from .spending import Spending
 from .toolset import Surfaces, Toolset
-from .waiting import abandoned, way_on
+from .waiting import abandoned, answer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Session:
         self.permissions = Permissions(store)
         self.models = Models(store, settings)
         self.spending = Spending(store, notebook.path)
-        self.keeper: Keeper = NothingKept()
+        self.keeper = SessionKeeper(store, self.toolset.workspace, surfaces.kernel, lambda: self.settings)
         self._found = store.journal.next_run() - 1
         self._runs: dict[int, Run] = {}
         self._record = Record(store, self.run, lambda: {cell for cell, _ in cells_of(notebook.path)})
@@ -79,6 +80,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the file."""
+        self.keeper.close()
         self.store.close()
 
     # -- one cell ------------------------------------------------------------------------------------------------
@@ -99,9 +101,7 @@ class Session:
         if call.branch and not call.fresh:
             self._go_to(call.branch, wanted, mode)
         found = self._record.find(call, wanted, mode)
-        if found is not None and is_cut(
-            self.store, found.number
-        ):  # its rest lies on another branch: anew
+        if found is not None and is_cut(self.store, found.number):  # its rest lies on another branch: anew
             self._fork_before(found, call.branch if call.fresh else "")
             found = None
         done = found is not None and found.status in FINISHED
@@ -226,11 +226,15 @@ class Session:
         return None
 
     def check_free(self) -> None:
-        """UsageError while a run is active: one at a time, and its rules stay as they were when it began."""
+        """UsageError while a run is active: one at a time, and its rules stay as they were when it began.
+
+        On return all that ordinary cells have left is on disk.
+        """
         if self._active:
             raise UsageError(
                 f"{run_name(self._active)} is still running in this session.", "Wait for it, or stop it first."
             )
+        self.keeper.drain()
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -343,6 +347,8 @@ class Session:
             )
         if run.branch != self.store.journal.current:
             self.store.journal.switch(self.store.journal.branches[run.branch])
+        back = self.keeper.bring_back(run)
+        run.notes += [back] if back else []
         resume(run, self._environment(run, team), merged(run.started.limits, limits))
         return await self._drive(run, team)
 
@@ -350,6 +356,7 @@ class Session:
         env, sink = self._environment(run, team), team.sink
         self._active = self.latest = run.number
         self._work = (run, env)
+        self.keeper.begin(run)
         try:
             await drive(run, env)
         except BaseException as error:
@@ -368,7 +375,7 @@ class Session:
         if run.started.automatic:
             run.notes.extend(self.models.advice())
         close(sink, run)
-        return _answered(run)
+        return answer_of(run)
 
     def _environment(self, run: Run, team: Team) -> Environment:
         earlier = [number for number in self.store.run_numbers(run.branch) if number < run.number]
@@ -387,15 +394,3 @@ class Session:
             ceilings=self.spending.ceilings,
             keeper=self.keeper,
         )
-
-
-def _answered(run: Run) -> Run:
-    """The run, when it has its answer. Raises RunPaused or RunFailed when it has not."""
-    if run.status == "paused" and run.pause is not None:
-        raise RunPaused(f"{run_name(run.number)} is paused: {run.pause.detail}.", way_on(run))
-    if run.status == "failed":
-        raise RunFailed(
-            f"{run_name(run.number)} got no answer: {run.error}",
-            f"`%agent resume {run_name(run.number)}` goes on from the last finished step, and so does its cell.",
-        )
-    return run

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from statebook.errors import RunFailed, RunPaused
 from statebook.ids import run_name
 from statebook.protocol.approvals import Answer, QuestionKind
 from statebook.protocol.journal.runs import CallRecord, Run
@@ -102,6 +103,18 @@ def way_on(run: Run) -> str:
     if f"{resume[:-1]} " in detail:
         return ""
     return f"{'Then go' if '`%agent ' in detail else 'Go'} on with {resume}."
+
+
+def answer_of(run: Run) -> Run:
+    """The run, when it has its answer. Raises RunPaused or RunFailed when it has not."""
+    if run.status == "paused" and run.pause is not None:
+        raise RunPaused(f"{run_name(run.number)} is paused: {run.pause.detail}.", way_on(run))
+    if run.status == "failed":
+        raise RunFailed(
+            f"{run_name(run.number)} got no answer: {run.error}",
+            f"`%agent resume {run_name(run.number)}` goes on from the last finished step, and so does its cell.",
+        )
+    return run
 
 
 def notices(abandoned_runs: Sequence[Run], paused: Sequence[Run]) -> list[str]:

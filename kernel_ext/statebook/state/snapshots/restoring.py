@@ -127,22 +127,20 @@ def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], 
     return Restored(prepared.outcomes, tuple(failed))
 
 
-def lacking(manifest: Manifest, present: Container[str]) -> Manifest:
-    """The part of a snapshot with the variables that are not ``present``, and with what shares objects with them."""
+def part_of(manifest: Manifest, names: Container[str]) -> Manifest:
+    """The part of a snapshot with these variables, and with what shares objects with them."""
     return Manifest(
-        {key: group for key, group in manifest.groups.items() if any(name not in present for name in group.names)},
-        {name: missing for name, missing in manifest.missing.items() if name not in present},
-        {name: module for name, module in manifest.modules.items() if name not in present},
+        {key: group for key, group in manifest.groups.items() if any(name in names for name in group.names)},
+        {name: missing for name, missing in manifest.missing.items() if name in names},
+        {name: module for name, module in manifest.modules.items() if name in names},
         python=manifest.python,
     )
 
 
-def fill(prepared: Prepared, namespace: dict[str, Any]) -> tuple[Outcome, ...]:
-    """Set the variables that ``namespace`` lacks and leave all others; gives the outcomes of the former."""
-    outcomes = tuple(outcome for outcome in prepared.outcomes if outcome.name not in namespace)
+def set_all(values: Mapping[str, Any], namespace: dict[str, Any]) -> None:
+    """Set variables, all or none."""
     with _undisturbed():
-        namespace.update({name: value for name, value in prepared.values.items() if name not in namespace})
-    return outcomes
+        namespace.update(values)
 
 
 def _stream(group: Group, loading: Loading) -> bytes:

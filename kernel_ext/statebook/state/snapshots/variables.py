@@ -14,7 +14,7 @@ from .manifest import Group, Manifest
 from .pickling.lost import Live
 from .pickling.pickler import SnapshotPickler
 from .pickling.words.loading import Loading
-from .restoring import Outcome, Prepared, Restored, fill, lacking, prepare, swap
+from .restoring import Outcome, Prepared, Restored, part_of, prepare, set_all, swap
 from .scope.names import split
 from .scope.threads import others_run
 from .scope.touched import ANY_NAME, EVERYTHING, touched_names
@@ -143,17 +143,30 @@ class Snapshots:
         """`prepare` and `apply`."""
         return self.apply(self.prepare(manifest, plain=plain))
 
+    def load(
+        self, manifest: Manifest, names: Container[str], *, plain: bool = False
+    ) -> tuple[dict[str, Any], tuple[Outcome, ...]]:
+        """Some variables of a snapshot, loaded beside the live ones, and their outcomes."""
+        nothing = Capture(Manifest(), (), (), 0, 0.0)
+        with _undisturbed_by_gc():
+            loading = Loading(self._namespace, self._chunks, self._live, {})
+            prepared = prepare(part_of(manifest, names), nothing, loading, plain=plain)
+        outcomes = tuple(outcome for outcome in prepared.outcomes if outcome.name in names)
+        return {name: value for name, value in prepared.values.items() if name in names}, outcomes
+
+    def put(self, values: Mapping[str, Any]) -> None:
+        """Set variables, all or none."""
+        set_all(values, self._namespace)
+        self._unread = True
+
     def bring_back(self, manifest: Manifest, *, plain: bool = False) -> tuple[Outcome, ...]:
         """Set the variables of a snapshot that the namespace lacks; what is there, and the surroundings, stay.
 
         For a new kernel that goes on where another one died. Gives the outcomes of those variables.
         """
-        nothing = Capture(Manifest(), (), (), 0, 0.0)
-        with _undisturbed_by_gc():
-            loading = Loading(self._namespace, self._chunks, self._live, {})
-            prepared = prepare(lacking(manifest, self._namespace), nothing, loading, plain=plain)
-        self._unread = True
-        return fill(prepared, self._namespace)
+        values, outcomes = self.load(manifest, manifest.names() - self._namespace.keys(), plain=plain)
+        self.put(values)
+        return outcomes
 
     def _uses(self, name: str) -> frozenset[str]:
         """The names that the code held by a variable uses; what could not be captured may use any."""
