@@ -12,12 +12,13 @@ from statebook.errors import UnknownName, UsageError
 from .decisions import DECISIONS, add_decisions, parse_decision
 from .drilling import add_drill
 from .parser import Parser, add_limits, positive, split
+from .rewinding import DECIDED, MOVES, add_rewinding
 
-WORK = ("resume", *DECISIONS, "compact", "drill")
+WORK = ("resume", *DECISIONS, "compact", "drill", *MOVES)
 """Subcommands that are work: a cell waits for them, and they can be stopped."""
 
-PERSONAL = (*DECISIONS, "tools", "limits")
-"""Subcommands by which a person decides what the agent may do."""
+PERSONAL = (*DECISIONS, "tools", "limits", *DECIDED)
+"""Subcommands by which a person decides what the agent may do, and where the session stands."""
 
 _PROSE = ("context", "memory", "tools")
 """Subcommands that take words as they are written: an apostrophe opens no quote, and a rule keeps its own quotes."""
@@ -39,6 +40,7 @@ def line_parser() -> Parser:
     tools.add_argument("rule", nargs="*", help="a rule to set: allow | ask | deny, a tool, e.g. path=notes/*")
     sources = commands.add_parser("sources", help="the documents the agent can cite")
     sources.add_argument("paths", nargs="*", help="folders or files to use from now on")
+    add_rewinding(commands)
     _add_money(commands)
     opening = commands.add_parser("open", help="go on with the session of another notebook or store")
     opening.add_argument("path", help="a notebook (.ipynb), or a store (.duckdb)")

@@ -6,7 +6,7 @@ the next opening puts the files in place, and the next kernel gets the variables
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from statebook.errors import StatebookError, UsageError
@@ -82,7 +82,7 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
     return Moved(preview, left.checkpoint, journal.head_checkpoint(), journal.branch.name, outcomes, files.kept, failed)
 
 
-def redo(session: Session, parts: Parts) -> Preview:
+def redo(session: Session, parts: Parts, *, overwrite: Collection[str] = ()) -> Preview:
     """What returning from the newest move of this line would do; again after that: from the one before it.
 
     UsageError where there is none.
@@ -94,12 +94,12 @@ def redo(session: Session, parts: Parts) -> Preview:
     mark = Checkpoints(session.store).find(found.left) if found else None
     if found is None or mark is None:
         raise UsageError("There is no move to return from on this line.", "`%agent checkpoints` lists the points.")
-    return foresee(session, parts, _as_left(session, mark), found.parts, how="redo")
+    return foresee(session, parts, _as_left(session, mark), found.parts, how="redo", overwrite=overwrite)
 
 
 def _as_left(session: Session, mark: Mark) -> Point:
     """The point at which a line was left; its head, where nothing has been added to it since."""
-    found = of_mark(mark)
+    found = of_mark(session.store, mark)
     whole = (mark.branch, session.store.journal.last_seq)
     if Between(session.store, whole, found.line).matters():
         return found

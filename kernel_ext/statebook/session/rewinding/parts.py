@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from statebook.session.session import Session
 from statebook.state.files.manifest import FilesManifest
 from statebook.state.files.moving import Mover
 from statebook.state.snapshots.manifest import Manifest
@@ -44,8 +45,15 @@ class Variables(Protocol):
 class Files(Protocol):
     """The workspace's files and their snapshots, by the names that checkpoints give them."""
 
-    chunks: Chunks
-    mover: Mover
+    @property
+    def chunks(self) -> Chunks:
+        """Where their contents are."""
+        ...
+
+    @property
+    def mover(self) -> Mover:
+        """What puts them in place."""
+        ...
 
     def manifest(self, name: str) -> FilesManifest:
         """What a snapshot holds. StoreError for one that is not there."""
@@ -62,6 +70,13 @@ class Parts:
 
     variables: Variables | None = None
     files: Files | None = None
+
+
+def parts_of(session: Session) -> Parts:
+    """The parts of a session; none of them where its settings keep nothing."""
+    if session.settings.snapshots == "off":
+        return Parts()
+    return Parts(session.keeper.variables, session.keeper.files)
 
 
 def foreseen(then: Manifest, now: Manifest) -> tuple[Outcome, ...]:

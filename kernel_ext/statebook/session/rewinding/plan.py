@@ -19,9 +19,9 @@ from statebook.store.journal import Branch
 from statebook.store.projection import Held
 from statebook.store.reading.between import Between, Done
 
+from .looking.stale import Stale, stale_at
 from .parts import Parts, foreseen
 from .points import Point, head
-from .stale import Stale, stale_at
 from .told import outside
 
 _NO_FILES = FilesPlan()
@@ -130,13 +130,14 @@ def _name(session: Session, target: Point, onto: Branch | None, parts: Collectio
 def _with_conversation(session: Session, found: Preview, gone: Between, back: Between) -> Preview:
     return replace(
         found,
-        leaving=_runs(session, gone),
-        returning=_runs(session, back),
+        leaving=runs_between(session, gone),
+        returning=runs_between(session, back),
         stale=stale_at(session, found.target.line),
     )
 
 
-def _runs(session: Session, lines: Between) -> tuple[RunLine, ...]:
+def runs_between(session: Session, lines: Between) -> tuple[RunLine, ...]:
+    """The runs of one line that another has not, oldest first; the newest with their answers."""
     started = lines.runs()
     answers = {each.run: session.run(each.run).answer for each in started[-_ANSWERED:]}
     return tuple(RunLine(each.run, each.prompt, answers.get(each.run, "")[:400]) for each in started)

@@ -9,6 +9,7 @@ from statebook.errors import UnknownName, UsageError
 from statebook.ids import checkpoint_name, run_name
 from statebook.store.journal import Branch
 from statebook.store.reading.checkpoints import Checkpoints, Mark
+from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.store.store import Store
 
 _RUN = re.compile(r"[rR](\d+)(?:\.(\d+))?")
@@ -58,12 +59,12 @@ def point(store: Store, text: str) -> Point:
             last = store.journal.head_checkpoint()
             known = f"the newest here is {checkpoint_name(last)}" if last else "there is none yet"
             raise UsageError(f"There is no checkpoint #{match[1]}; {known}.", "`%agent checkpoints` lists them.")
-        return of_mark(mark)
+        return of_mark(store, mark)
     if match := _RUN.fullmatch(words):
         return before_run(store, int(match[1]), int(match[2] or 0))
     mark = Checkpoints(store).labelled(words)
     if mark is not None:
-        return replace(of_mark(mark), name=f"{words} ({checkpoint_name(mark.number)})")
+        return replace(of_mark(store, mark), name=f"{words} ({checkpoint_name(mark.number)})")
     branch = store.journal.find_branch(words)
     if branch is not None:
         return head(store, branch)
@@ -71,19 +72,19 @@ def point(store: Store, text: str) -> Point:
     raise UnknownName("checkpoint, label or branch", words, known_names, "`%agent checkpoints` lists them.")
 
 
-def of_mark(mark: Mark) -> Point:
+def of_mark(store: Store, mark: Mark) -> Point:
     """The point that a checkpoint is."""
-    return Point(mark.branch, mark.seq, mark.number, checkpoint_name(mark.number), mark.variables, mark.files)
+    variables, files = _kept(store, mark.number)
+    return Point(mark.branch, mark.seq, mark.number, checkpoint_name(mark.number), variables, files)
 
 
 def head(store: Store, branch: Branch) -> Point:
-    """The newest point of a branch, with what its newest checkpoint keeps."""
-    upto = store.journal.last_seq
-    mark = Checkpoints(store).at(branch.number, upto)
+    """The newest point of a branch."""
+    upto, snapshots = store.journal.last_seq, SnapshotsAt(store)
+    number = store.journal.head_checkpoint(branch.number)
     name = HEAD if branch.number == store.journal.current else f"the head of {branch.name}"
-    if mark is None:
-        return Point(branch.number, upto, 0, name, tip=True)
-    return Point(branch.number, upto, mark.number, name, mark.variables, mark.files, tip=True)
+    variables = snapshots.head(branch.number, "variables")
+    return Point(branch.number, upto, number, name, variables, snapshots.head(branch.number, "files"), tip=True)
 
 
 def before_run(store: Store, run: int, step: int = 0) -> Point:
@@ -94,14 +95,16 @@ def before_run(store: Store, run: int, step: int = 0) -> Point:
     first = next((entry for entry in entries if entry.step == step or not step), None)
     if first is None:
         raise UsageError(f"{run_name(run)} has no step {step}.", f"`%agent log {run_name(run)}` lists its steps.")
-    at, marks = first.seq - 1, Checkpoints(store)
-    before = marks.at(first.branch, at)
-    number = before.number if before else 0
-    # what was there when the run began is what it found before it changed anything; its own first checkpoint has that
-    own = marks.first_of_run(run)
-    kept = before if step else (own or before)
+    number = store.journal.checkpoint_at(first.seq - 1, first.branch)
+    # what a run found is what it kept before it changed anything: cells may have run since the checkpoint before it
+    own = None if step else Checkpoints(store).first_of_run(run)
+    kept = own.number if own else number
+    variables, files = _kept(store, kept) if kept else ("", "")
     name = f"before step {step} of {run_name(run)}" if step else f"where {run_name(run)} began"
-    variables, files = (kept.variables, kept.files) if kept else ("", "")
-    if before is not None and not step:
-        variables, files = variables or before.variables, files or before.files
-    return Point(first.branch, at, number, name, variables, files, 0 if step else run)
+    return Point(first.branch, first.seq - 1, number, name, variables, files, 0 if step else run)
+
+
+def _kept(store: Store, checkpoint: int) -> tuple[str, str]:
+    """The snapshots of variables and of files that tell what was there at a checkpoint."""
+    snapshots = SnapshotsAt(store)
+    return snapshots.checkpoint(checkpoint, "variables"), snapshots.checkpoint(checkpoint, "files")

@@ -89,9 +89,12 @@ class Checkpoints:
             values.append(before)
         return self._marks(f"{condition} ORDER BY c.seq DESC LIMIT ?", [*values, limit])
 
-    def count(self) -> int:
-        """How many there are."""
-        return int(self._store.database.row("SELECT count(*) FROM journal WHERE kind = 'checkpoint_made'")[0])
+    def count(self, without: Sequence[Reason] = (), branch: int | None = None) -> int:
+        """How many there are: on all branches or on one's lineage, but for some ``without`` reasons."""
+        condition, values = ("true", []) if branch is None else self._store.journal.on_lineage(branch)
+        reasons = f" AND body->>'$.reason' NOT IN ({', '.join('?' * len(without))})" if without else ""
+        query = f"SELECT count(*) FROM journal WHERE kind = 'checkpoint_made' AND {condition}{reasons}"
+        return int(self._store.database.row(query, [*values, *without])[0])
 
     def _on(self, branch: int) -> tuple[str, list[object]]:
         parts = [(number, upto) for number, upto in self._store.journal.lineage(branch)]

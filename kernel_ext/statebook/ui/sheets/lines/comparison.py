@@ -1,0 +1,117 @@
+"""How two points of a session differ, part by part: what only one of them has, and what both have differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from statebook.ids import run_name
+from statebook.session.rewinding.looking.compare import Comparison, VariableChange
+from statebook.ui.escape import code, one_line, prose, words
+
+from .pieces import count, diff_html, diff_text, line_cell, section, style, table
+
+_WIDE = 90
+_UNFOLDED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonSheet:
+    """A comparison as a table per part."""
+
+    found: Comparison
+
+    def __repr__(self) -> str:
+        lines = [self.headline]
+        for name, told, inside in self._sections(html=False):
+            lines += [f"  {name:<13} {told}", *(f"    {line}" for line in inside)]
+        return "\n".join([*lines, *(f"  {note}" for note in self.found.notes)])
+
+    def _repr_html_(self) -> str:
+        """IPython's hook; every text escaped."""
+        sections = "".join(
+            section(name, told, "".join(inside), unfolded=bool(inside) and len(inside) < _UNFOLDED)
+            for name, told, inside in self._sections(html=True)
+        )
+        notes = "".join(f"<div>{prose(note)}</div>" for note in self.found.notes)
+        foot = f'<div class="sb-foot">{notes}</div>' if notes else ""
+        return f'<div class="sb-lines">{style()}<p class="sb-head">{prose(self.headline)}</p>{sections}{foot}</div>'
+
+    def bundle(self) -> dict[str, str]:
+        """As IPython displays it."""
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
+    @property
+    def headline(self) -> str:
+        """The two points."""
+        return f"{self._names[0]} and {self._names[1]}"
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self.found.one.name, self.found.other.name
+
+    def _sections(self, *, html: bool) -> Iterator[tuple[str, str, Sequence[str]]]:
+        found = self.found
+        runs = [
+            (run_name(run.number), side, run.prompt)
+            for side, each in zip(self._names, found.runs, strict=True)
+            for run in each
+        ]
+        yield "Conversation", self._only(found.runs, "run"), _rows(runs, html=html)
+        kept = [
+            (memory.mark, side, memory.text)
+            for side, each in zip(self._names, found.memories, strict=True)
+            for memory in each
+        ]
+        yield "Memory", self._only(found.memories, "memory", "memories"), _rows(kept, html=html)
+        told = (
+            count(len(found.variables), "variable differs", "variables differ") if found.variables else "no difference"
+        )
+        yield "Variables", told, [*_variables(found.variables, self._names, html=html)]
+        changed = count(len(found.files), "file differs", "files differ") if found.files else "no difference"
+        diffs = (
+            [diff_html(diff) for diff in found.files] if html else [line for d in found.files for line in diff_text(d)]
+        )
+        yield "Files", changed, diffs
+        spent = [
+            f"${amount:.4f} on the way to {side}"
+            for side, amount in zip(self._names, found.dollars, strict=True)
+            if amount
+        ]
+        yield "Spend", ", ".join(spent) or "nothing that is known, since they parted", []
+
+    def _only(self, pair: tuple[Sequence[object], Sequence[object]], noun: str, nouns: str = "") -> str:
+        parts = [
+            f"{count(len(each), noun, nouns)} only at {side}"
+            for side, each in zip(self._names, pair, strict=True)
+            if each
+        ]
+        return ", ".join(parts) or "no difference"
+
+
+def _rows(rows: Sequence[tuple[str, str, str]], *, html: bool) -> list[str]:
+    if html:
+        cells = [
+            [words(name), f'<span class="sb-quiet">{words(side)}</span>', line_cell(text)] for name, side, text in rows
+        ]
+        return [table(cells)] if cells else []
+    return [f"{name:<5} {side}: {one_line(text, _WIDE)}" for name, side, text in rows[:30]]
+
+
+def _variables(changes: Sequence[VariableChange], names: tuple[str, str], *, html: bool) -> Iterator[str]:
+    if html and changes:
+        yield table(
+            [
+                [f"<code>{code(each.name)}</code>", _kind(each.one), _kind(each.other), words(each.note)]
+                for each in changes
+            ],
+            ["", *names, ""],
+        )
+    elif not html:
+        for each in changes[:30]:
+            note = f"  ({each.note})" if each.note else ""
+            yield f"{each.name}: {each.one or 'not there'} → {each.other or 'not there'}{note}"
+
+
+def _kind(text: str) -> str:
+    return line_cell(text) if text else '<span class="sb-quiet">not there</span>'

@@ -1,0 +1,233 @@
+"""What a move would do, or did: one line per part of the session that unfolds, and what stays done outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from statebook.ids import checkpoint_name, run_name
+from statebook.session.rewinding.move import Moved
+from statebook.session.rewinding.plan import Preview, RunLine
+from statebook.session.rewinding.told import call_line
+from statebook.state.snapshots.restoring import Outcome
+from statebook.tools.policy import show_rule
+from statebook.ui.escape import code, one_line, prose, words
+
+from .pieces import count, diff_html, diff_text, line_cell, listed, section, style, table
+
+_VERBS = {"rewind": "Go back to", "undo": "Go back to", "redo": "Return to", "switch": "Switch to"}
+_DONE = {"rewind": "Back at", "undo": "Back at", "redo": "Returned to", "switch": "Now at"}
+_FATES = {"restored": "restored", "removed": "removed", "lost": "lost", "kept": "stay"}
+_COLOURS = {"restored": "sb-good", "removed": "sb-quiet", "lost": "sb-bad", "kept": "sb-quiet"}
+_STEPS = {"restore": "written back", "recreate": "brought back", "delete": "removed"}
+_WIDE = 100
+_UNFOLDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewSheet:
+    """A preview; with ``moved``, what came of it."""
+
+    preview: Preview
+    moved: Moved | None = None
+
+    def __repr__(self) -> str:
+        lines = [self.headline, f"  {self._where}"]
+        for name, told, inside in self._sections(html=False):
+            lines.append(f"  {name:<13} {told.replace('`', '')}")
+            lines += [f"    {line}" for line in inside]
+        if self._effects:
+            lines += ["  Stays done outside:", *(f"    {line}" for line in self._effects)]
+        return "\n".join([*lines, *(f"  {note}" for note in self._notes)])
+
+    def _repr_html_(self) -> str:
+        """IPython's hook; every text escaped."""
+        sections = "".join(
+            section(name, told, "".join(inside), unfolded=name == "Files" and len(self.preview.diffs) <= _UNFOLDED)
+            for name, told, inside in self._sections(html=True)
+        )
+        effects = "".join(f"<li><code>{code(line)}</code></li>" for line in self._effects)
+        alert = f'<div class="sb-alert"><b>Stays done outside</b><ul>{effects}</ul></div>' if effects else ""
+        notes = "".join(f"<div>{prose(note)}</div>" for note in self._notes)
+        foot = f'<div class="sb-foot">{notes}</div>' if notes else ""
+        return (
+            f'<div class="sb-lines">{style()}<p class="sb-head">{prose(self.headline)}</p>'
+            f'<p class="sb-sub">{words(self._where)}</p>\n{sections}{alert}{foot}</div>'
+        )
+
+    def bundle(self) -> dict[str, str]:
+        """As IPython displays it."""
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
+    @property
+    def headline(self) -> str:
+        """What is asked, or what was done."""
+        target = self.preview.target.name
+        if self.moved is None:
+            return f"{_VERBS[self.preview.how]} {target}?"
+        return f"{_DONE[self.preview.how]} {target}"
+
+    @property
+    def _where(self) -> str:
+        preview = self.preview
+        left = checkpoint_name(self.moved.left if self.moved else preview.origin.checkpoint)
+        point = checkpoint_name(preview.target.checkpoint) if preview.target.checkpoint else "the beginning"
+        if not preview.moves_conversation:
+            return f"{listed(preview.parts)} as of {point}; the conversation stays where it is"
+        kind = "" if preview.onto is not None else "new "
+        return f"from {left} to {point}, on the {kind}branch {preview.branch}"
+
+    # -- the parts -----------------------------------------------------------------------------------------------
+
+    def _sections(self, *, html: bool) -> Iterator[tuple[str, str, Sequence[str]]]:
+        preview = self.preview
+        if preview.moves_conversation:
+            yield "Conversation", self._conversation, [*self._runs(html=html)]
+        if "memory" in preview.parts:
+            yield "Memory", self._memory, [*self._memories(html=html)]
+        if "variables" in preview.parts:
+            fates = self.moved.variables if self.moved else preview.variables
+            yield "Variables", _fates(fates), [*_variables(fates, html=html)]
+        if "files" in preview.parts:
+            yield "Files", self._files, [*self._diffs(html=html)]
+        if preview.stale:
+            cells = [f"{run_name(each.run)} “{one_line(each.prompt, 60)}”" for each in preview.stale]
+            told = f"{count(len(cells), 'cell')} will show what is no part of the conversation"
+            yield (
+                "Outputs",
+                told if self.moved is None else told.replace("will show", "show"),
+                ([table([[line_cell(cell)] for cell in cells])] if html else cells[:20]),
+            )
+
+    @property
+    def _conversation(self) -> str:
+        preview = self.preview
+        parts = [f"{count(len(preview.leaving), 'run')} leave{'s' * (len(preview.leaving) == 1)} it"] * bool(
+            preview.leaving
+        )
+        parts += [f"{count(len(preview.returning), 'run')} come{'s' * (len(preview.returning) == 1)} back"] * bool(
+            preview.returning
+        )
+        return ", ".join(parts) or "no run leaves it"
+
+    def _runs(self, *, html: bool) -> Iterator[str]:
+        rows = [("leaves", run) for run in reversed(self.preview.leaving)]
+        rows += [("comes back", run) for run in reversed(self.preview.returning)]
+        if html and rows:
+            yield table([[words(run_name(run.number)), words(how), _run_cell(run)] for how, run in rows])
+        elif not html:
+            yield from (f"{run_name(run.number):<5} {how}: {one_line(run.prompt, _WIDE)}" for how, run in rows[:20])
+
+    @property
+    def _memory(self) -> str:
+        ends, returns = self.preview.ends, self.preview.returns
+        parts = []
+        for what, verb, verbs in ((ends, "goes", "go"), (returns, "comes back", "come back")):
+            for things, noun, nouns in (
+                (what.memories, "memory", "memories"),
+                (what.grants, "grant", "grants"),
+                (what.rules, "rule", "rules"),
+            ):
+                if things:
+                    parts.append(f"{count(len(things), noun, nouns)} {verb if len(things) == 1 else verbs}")
+        if self.preview.tools:
+            parts.append(f"state of {listed(self.preview.tools)}")
+        return ", ".join(parts) or "stays as it is"
+
+    def _memories(self, *, html: bool) -> Iterator[str]:
+        rows = []
+        for what, kept, ended in (
+            (self.preview.ends, "goes", "ends"),
+            (self.preview.returns, "comes back", "holds again"),
+        ):
+            rows += [(memory.mark, kept, memory.text) for memory in what.memories]
+            rows += [("grant", ended, f"{grant.tool} {grant.arguments}") for grant in what.grants]
+            rows += [("rule", ended, show_rule(rule)) for rule in what.rules]
+        if html and rows:
+            yield table([[words(name), words(how), line_cell(text)] for name, how, text in rows])
+        elif not html:
+            yield from (f"{name:<5} {how}: {one_line(text, _WIDE)}" for name, how, text in rows[:20])
+
+    @property
+    def _files(self) -> str:
+        plan = self.preview.files
+        parts = [
+            f"{count(len(steps), 'file')} {verb}" for fate, verb in _STEPS.items() if (steps := _of(plan.steps, fate))
+        ]
+        conflicts, unkept = len(plan.of("conflict")), len(plan.of("not_kept"))
+        if conflicts:
+            parts.append(f"{conflicts} left as {'it is' if conflicts == 1 else 'they are'}: changed by someone else")
+        if unkept:
+            parts.append(f"{unkept} not kept then")
+        return ", ".join(parts) or "stay as they are"
+
+    def _diffs(self, *, html: bool) -> Iterator[str]:
+        why = {step.path: step.why for step in self.preview.files.of("conflict")}
+        for diff in self.preview.diffs:
+            remark = f"stays as it is: it {why[diff.path]}" if diff.path in why else ""
+            yield from [diff_html(diff, remark)] if html else diff_text(diff, remark)
+        for step in self.preview.files.of("not_kept"):
+            told = f"{step.path} stays as it is: it {step.why}"
+            yield f'<div class="sb-quiet">{words(told)}</div>' if html else told
+        for path, reason in self.moved.kept if self.moved else ():
+            told = f"{path} was left as it is: it {reason}"
+            yield f'<div class="sb-warn">{words(told)}</div>' if html else told
+
+    @property
+    def _effects(self) -> list[str]:
+        return [f"{call_line(done, _WIDE)}  ({run_name(done.run)}.{done.step})" for done in self.preview.effects]
+
+    @property
+    def _notes(self) -> list[str]:
+        preview, notes = self.preview, list(self.preview.notes)
+        if self.moved is None and preview.files.of("conflict"):
+            notes.append("`--overwrite` writes over files that someone else changed, too.")
+        if self.moved is not None:
+            notes += self.moved.failed
+            cells = [f"{each.name}: run again `{one_line(each.cell, 60)}`" for each in self.moved.lost if each.cell]
+            notes += cells[:5]
+            notes.append(f"All that was left is at {checkpoint_name(self.moved.left)}: `%agent redo` returns to it.")
+        else:
+            notes.append("Nothing is deleted: `%agent redo` returns to what is there now.")
+        return notes
+
+
+def _of(steps: Sequence[object], fate: str) -> list[object]:
+    return [step for step in steps if getattr(step, "fate", "") == fate]
+
+
+def _run_cell(run: RunLine) -> str:
+    answer = f'<span class="sb-one sb-quiet">{words(one_line(run.answer, 160))}</span>' if run.answer else ""
+    return f"{line_cell(run.prompt)}{answer}"
+
+
+def _fates(outcomes: Sequence[Outcome]) -> str:
+    parts = []
+    for fate, verb in _FATES.items():
+        number = sum(each.fate == fate for each in outcomes)
+        if number:
+            parts.append(f"{number} {verb if fate != 'kept' or number > 1 else 'stays'}")
+    return ", ".join(parts) or "there were none"
+
+
+def _variables(outcomes: Sequence[Outcome], *, html: bool) -> Iterator[str]:
+    told = [each for fate in ("lost", "restored", "removed") for each in outcomes if each.fate == fate]
+    told += [each for each in outcomes if each.fate == "kept" and each.why]
+    rows = [(each, "; ".join(filter(None, [each.why, _again(each)]))) for each in told]
+    if html and rows:
+        yield table(
+            [
+                [
+                    f"<code>{code(each.name)}</code>",
+                    f'<span class="{_COLOURS[each.fate]}">{each.fate}</span>',
+                    prose(why),
+                ]
+                for each, why in rows
+            ]
+        )
+    elif not html:
+        yield from (f"{each.name} {each.fate}{': ' if why else ''}{why.replace('`', '')}" for each, why in rows[:30])
+
+
+def _again(each: Outcome) -> str:
+    return f"run again: `{one_line(each.cell, 80)}`" if each.fate == "lost" and each.cell else ""
