@@ -38,8 +38,8 @@ from .notebook.kinship import remember
 from .permissions import Permissions
 from .replay.difference import not_recorded
 from .replay.record import FINISHED, Record, Wanted, key_of, notes_of
-from .rewinding.seen import is_cut, seen_from
-from .rewinding.told import told
+from .rewinding.after.seen import is_cut, seen_from
+from .rewinding.after.told import told
 from .spending import Spending
 from .toolset import Surfaces, Toolset
 from .waiting import abandoned, answer_of
@@ -225,11 +225,13 @@ class Session:
             return ArtifactData(self.store.artifacts.get(digest), found.media_type, found.name) if found else None
         return None
 
-    def check_free(self) -> None:
-        """UsageError while a run is active: one at a time, and its rules stay as they were when it began.
+    @property
+    def busy(self) -> bool:
+        """Whether a run is active."""
+        return bool(self._active)
 
-        On return all that ordinary cells have left is on disk.
-        """
+    def check_free(self) -> None:
+        """UsageError while a run is active: its rules stay as they were. Then all that cells left is on disk."""
         if self._active:
             raise UsageError(
                 f"{run_name(self._active)} is still running in this session.", "Wait for it, or stop it first."

@@ -38,7 +38,7 @@ class BranchCommands:
         if not flags.at:
             number = checkpoint(session, label)
             named = f" “{label}”" if label else ""
-            hint = f"`%agent rewind {label or checkpoint_name(number)}` comes back to it."
+            hint = f"`%agent rewind {checkpoint_name(number)}` comes back to it."
             return Sheet(f"Kept as {checkpoint_name(number)}{named}.", hint=hint)
         found = point(session.store, flags.at).checkpoint
         if not found:

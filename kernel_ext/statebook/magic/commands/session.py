@@ -14,9 +14,11 @@ from statebook.session.notebook.identity import Notebook
 from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import named
 from statebook.session.rescue import bring_back
+from statebook.session.rewinding.looking.stale import stale_now
 from statebook.session.session import Session
 from statebook.session.waiting import how_far, waiting_in, way_on
 from statebook.store.journal import Journal
+from statebook.ui.escape import one_line
 from statebook.ui.lines import called
 from statebook.ui.sheets.sheet import Sheet
 
@@ -58,7 +60,7 @@ class SessionCommands:
             ("runs", counts),
             ("memories", str(len(session.store.as_of_head.memories()))),
         ]
-        return Sheet("Session", (*rows, *_waiting(session)))
+        return Sheet("Session", (*rows, *_stale(session), *_waiting(session)))
 
     def do_open(self, flags: Flags) -> Sheet:
         """Another notebook's session."""
@@ -117,6 +119,16 @@ def _waiting(session: Session) -> list[tuple[str, str]]:
             rows.append((run_name(run.number), f"{run.pause.detail if run.pause else left}\n{way_on(run)}".strip()))
     more = [("", f"and {len(rows) - _LISTED} more that wait")] if len(rows) > _LISTED else []
     return [(f"{name} waits", told) for name, told in rows[:_LISTED]] + more
+
+
+def _stale(session: Session) -> list[tuple[str, str]]:
+    """The cells whose outputs do not match the head, each by the run that it shows."""
+    cells = [f"{run_name(each.run)} {one_line(each.prompt, 60)}" for each in stale_now(session)]
+    if not cells:
+        return []
+    more = [f"and {len(cells) - _LISTED} more"] if len(cells) > _LISTED else []
+    hint = "They show runs of another branch; run them again, or `%agent redo`."
+    return [("stale outputs", "\n".join([*cells[:_LISTED], *more, hint]))]
 
 
 def _model(session: Session) -> str:

@@ -41,7 +41,7 @@ def _add_looking(commands: Any) -> None:
 
 def _add_moving(commands: Any) -> None:
     rewind = commands.add_parser("rewind", help="go back to a point; nothing is deleted, and redo returns")
-    rewind.add_argument("point", nargs="?", default="", help=f"{_POINT}; else where the last run began")
+    rewind.add_argument("point", nargs="*", help=f"{_POINT}; else where the last run began")
     _add_scope(rewind)
     _add_confirming(rewind)
     redo = commands.add_parser("redo", help="return from the last move; again: from the one before it")

@@ -29,6 +29,7 @@ from statebook.ui.sheets.sheet import note
 async def rewind(host: Host, flags: Flags) -> None:
     """``%agent rewind``."""
     session = _free(host)
+    flags.point = " ".join(flags.point)  # a label may have spaces
     target, scope = point(session.store, flags.point), parse_scope(flags.scope)
 
     def foreseen(overwrite: tuple[str, ...]) -> Preview:
@@ -120,7 +121,10 @@ def _free(host: Host) -> Session:
 
 
 async def _go(host: Host, session: Session, flags: Flags, foreseen: Callable[[tuple[str, ...]], Preview]) -> bool:
-    """Show what would be done, ask, and do it; whether the conversation moved. ``foreseen`` takes conflicts to settle."""
+    """Show what would be done, ask, and do it; whether the conversation moved.
+
+    ``foreseen`` is given the paths whose conflicts are settled for the point.
+    """
     preview = await host.bridge.on_main_thread(lambda: foreseen(()))
     conflicts = tuple(step.path for step in preview.files.of("conflict"))
     if flags.overwrite and conflicts:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from statebook.errors import StatebookError, UsageError
-from statebook.ids import checkpoint_name
 from statebook.protocol.journal.events import Event
 from statebook.protocol.journal.lines import CheckpointMade, HeadMoved, Lost, MoveFinished, Reason
 from statebook.session.session import Session
@@ -18,7 +17,7 @@ from statebook.state.files.moving import FilesMoved
 from statebook.state.snapshots.restoring import Outcome, Prepared
 from statebook.store.journal import Branch, Place
 from statebook.store.projection import Held
-from statebook.store.reading.between import Between, latest
+from statebook.store.reading.between import Between
 from statebook.store.reading.checkpoints import Checkpoints, Mark
 
 from .carry import carried
@@ -75,7 +74,7 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
     files = parts.files.mover.apply(preview.files) if parts.files is not None else FilesMoved()
     if not finished:
         lost = prepared.outcomes if prepared is not None else ()
-        session.store.commit([(Place(), _finished(lost, files.kept))])
+        session.store.commit([(Place(), finished_with(lost, files.kept))])
     outcomes, failed = _swap(parts, prepared)
     session.store.fold()
     journal = session.store.journal
@@ -115,37 +114,9 @@ def fork(session: Session, target: Point, name: str = "") -> Branch:
         checkpoint=target.checkpoint,
         why=f"forked at {target.name}",
         line=target.branch,
+        then=[(Place(), event) for event in _made(session, target.line, target.variables, target.files)],
         aside=True,
     )
-
-
-def roll_forward(session: Session, parts: Parts) -> str:
-    """Finish a move that was cut off after it was decided on; what to tell the person, "" where there was none."""
-    store = session.store
-    line = (store.journal.current, store.journal.last_seq)
-    entry = latest(store, (HeadMoved.kind, MoveFinished.kind), line)
-    if entry is None or not isinstance(entry.event, HeadMoved):
-        return ""
-    event = entry.event
-    mark = Checkpoints(store).find(event.to)
-    files, moved = _files_of(session, mark), FilesMoved()
-    if event.files and parts.files is not None and files:
-        moved = parts.files.mover.roll_forward(event.files, parts.files.manifest(files))
-    elif event.files:
-        moved = FilesMoved(kept=tuple((change.path, "could not be looked at") for change in event.files))
-    store.commit([(Place(), _finished((), moved.kept))])
-    where = f"to {checkpoint_name(event.to)}" if event.to else "back"
-    kept = f"; left as they are: {', '.join(path for path, _ in moved.kept)}" if moved.kept else ""
-    return f"A move {where} was cut off; it is finished now{kept}."
-
-
-def _files_of(session: Session, mark: Mark | None) -> str:
-    """The files that a move leads to: those of the checkpoint that it made, else of the one it went to."""
-    found = Checkpoints(session.store).at(session.store.journal.current, session.store.journal.last_seq)
-    for each in (found, mark):
-        if each is not None and each.files and (each is mark or each.reason == "moved"):
-            return each.files
-    return ""
 
 
 # -- the steps of a move -------------------------------------------------------------------------------------------
@@ -172,7 +143,7 @@ def _decide(session: Session, preview: Preview, left: CheckpointMade, *, finishe
     journal, target = session.store.journal, preview.target
     events: list[Event] = [*_carried(session, preview)]
     events.append(HeadMoved(preview.how, target.checkpoint, left.checkpoint, preview.parts, preview.files.changes()))
-    events += _made(session, preview, left)
+    events += _mixed(session, preview, left)
     if finished:
         events.append(MoveFinished())
     then = [(Place(), event) for event in events]
@@ -197,22 +168,26 @@ def _carried(session: Session, preview: Preview) -> list[Event]:
     return carried(now, then) if memory else carried(then, now)
 
 
-def _made(session: Session, preview: Preview, left: CheckpointMade) -> list[Event]:
-    """A checkpoint of the new state, where the newest one of its line keeps other variables or files."""
-    target = preview.target
+def _mixed(session: Session, preview: Preview, left: CheckpointMade) -> list[Event]:
+    """The checkpoint of the new state, where it is not that of the point: see `_made`."""
+    journal, target = session.store.journal, preview.target
+    line = target.line if preview.moves_conversation else (journal.current, journal.last_seq)
     variables = target.variables if "variables" in preview.parts else left.snapshot
     files = target.files if "files" in preview.parts else left.files
-    journal = session.store.journal
-    line = target.line if preview.moves_conversation else (journal.current, journal.last_seq)
+    return _made(session, line, variables, files)
+
+
+def _made(session: Session, line: tuple[int, int], variables: str, files: str) -> list[Event]:
+    """A checkpoint that keeps these, where the newest one of a line keeps others."""
     newest = Checkpoints(session.store).at(*line)
     if (variables, files) == ((newest.variables, newest.files) if newest else ("", "")):
         return []
-    made = journal.checkpoint("moved")
-    parent = newest.number if newest else 0
-    return [replace(made, parent=parent, snapshot=variables, files=files)]
+    made = session.store.journal.checkpoint("moved")
+    return [replace(made, parent=newest.number if newest else 0, snapshot=variables, files=files)]
 
 
-def _finished(outcomes: Sequence[Outcome], kept: Sequence[tuple[str, str]]) -> MoveFinished:
+def finished_with(outcomes: Sequence[Outcome], kept: Sequence[tuple[str, str]]) -> MoveFinished:
+    """The event that ends a move: what is lost, and which files were left."""
     lost = tuple(Lost(each.name, each.why, each.cell) for each in outcomes if each.fate == "lost")
     return MoveFinished(lost, tuple(path for path, _ in kept))
 

@@ -19,10 +19,10 @@ from statebook.store.journal import Branch
 from statebook.store.projection import Held
 from statebook.store.reading.between import Between, Done
 
+from .after.told import outside
 from .looking.stale import Stale, stale_at
 from .parts import Parts, foreseen
 from .points import Point, head
-from .told import outside
 
 _NO_FILES = FilesPlan()
 _ANSWERED = 12

@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from statebook.errors import StatebookError, UnknownName
 from statebook.protocol.journal.lines import Reason
 from statebook.session.session import Session
+from statebook.state.files import FilesManifest, changes
+from statebook.state.snapshots import Manifest
 from statebook.store.reading.checkpoints import Checkpoints, Mark
 from statebook.store.reading.runs import Told, told_of
 from statebook.store.store import Store
 
+from .compare import changed_names
+
 _INSIDE: tuple[Reason, ...] = ("step", "before_step", "left", "moved", "cell")
 """Reasons that are left out of the short list."""
-_SOME = 400
+_SOME = 60
 """Checkpoints whose snapshots are looked into, newest first."""
 
 
@@ -94,26 +99,56 @@ def tree(session: Session, limit: int, *, branch: str = "", inside: bool = False
 
 
 def _changed(store: Store, marks: Sequence[Mark]) -> dict[int, tuple[str, ...]]:
-    """What the snapshots of these checkpoints keep that those they differ from do not."""
-    known: dict[str, tuple[str, ...]] = {}
-    found: dict[int, tuple[str, ...]] = {}
-    for mark in reversed(marks):  # the oldest one that names a snapshot is the one that made it
-        names: list[str] = []
-        for name in (mark.variables, mark.files):
-            if name and name not in known:
-                known[name] = _new_in(store, name)
-                names += known[name]
-        found[mark.number] = tuple(names)
+    """What each of these checkpoints keeps of variables and files otherwise than the one listed before it."""
+    kept = _Kept(store)
+    before = _before(store, marks)
+    found = {}
+    for mark in marks:
+        if one := before.get(mark.number):
+            names = kept.variables(one.variables, mark.variables)
+            found[mark.number] = (*sorted(names), *kept.files(one.files, mark.files))
     return found
 
 
-def _new_in(store: Store, name: str) -> tuple[str, ...]:
-    with suppress(StatebookError):  # one that was let go of
-        row = store.snapshots.row(name)
-        if not row.parent:
-            return ()
-        if row.kind == "variables":
-            return tuple(each for group in row.document.get("put", ()) for each in group["names"])
-        put = row.document.get("put", {})
-        return tuple(put)
-    return ()
+def _before(store: Store, marks: Sequence[Mark]) -> dict[int, Mark]:
+    """For each the next older one of its branch that is listed; else the one that its branch hangs on."""
+    older = Checkpoints(store)
+    known = {mark.number: mark for mark in marks}
+    below: dict[int, Mark] = {}
+    found: dict[int, Mark] = {}
+    for mark in reversed(marks):
+        start = store.journal.branches[mark.branch].checkpoint
+        one = below.get(mark.branch) or known.get(start) or older.find(start)
+        if one is not None:
+            found[mark.number] = one
+        below[mark.branch] = mark
+    return found
+
+
+class _Kept:
+    """Snapshots of one store, each read once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Any] = {}
+
+    def variables(self, one: str, other: str) -> set[str]:
+        """The names that differ between two snapshots."""
+        if one == other or not (one and other):
+            return set()
+        before, after = self._read(one, Manifest), self._read(other, Manifest)
+        return changed_names(before, after) if before and after else set()
+
+    def files(self, one: str, other: str) -> list[str]:
+        """The paths that differ."""
+        if one == other or not (one and other):
+            return []
+        before, after = self._read(one, FilesManifest), self._read(other, FilesManifest)
+        return [change.path for change in changes(before, after)] if before and after else []
+
+    def _read(self, name: str, kind: type[Manifest | FilesManifest]) -> Any:
+        if name not in self._known:
+            self._known[name] = None
+            with suppress(StatebookError):  # one that was let go of
+                self._known[name] = kind.of(row.document for row in self._store.snapshots.chain(name))
+        return self._known[name]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statebook.ids import checkpoint_name, run_name
 from statebook.session.rewinding.move import Moved
 from statebook.session.rewinding.plan import Preview, RunLine
-from statebook.session.rewinding.told import call_line
+from statebook.session.rewinding.after.told import call_line
 from statebook.state.snapshots.restoring import Outcome
 from statebook.tools.policy import show_rule
 from statebook.ui.escape import code, one_line, prose, words
