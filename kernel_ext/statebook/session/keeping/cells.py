@@ -28,11 +28,18 @@ class _Job:
 class Cells:
     """The ordinary cells of one session. For the main thread; ``drain`` for any."""
 
-    def __init__(self, store: Store, variables: Variables, budget: Callable[[], SnapshotBudget | None]) -> None:
-        """``budget`` gives what one snapshot may cost; None: none may be taken now."""
+    def __init__(
+        self,
+        store: Store,
+        variables: Variables,
+        budget: Callable[[], SnapshotBudget | None],
+        added: Callable[[int], None],
+    ) -> None:
+        """``budget`` gives what one snapshot may cost; None: none may be taken now. ``added`` is told new bytes."""
         self._store = store
         self._variables = variables
         self._budget = budget
+        self._added = added
         self._following = False
         self._jobs: queue.SimpleQueue[_Job | threading.Event | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -54,6 +61,11 @@ class Cells:
         self._variables.ran(source)
         if label:
             self._keep(label)
+
+    def unseen(self) -> None:
+        """Something may have run that nobody told of."""
+        self._following = False
+        self._variables.unseen()
 
     def fault(self) -> Exception | None:
         """What kept a checkpoint from being written since this was asked last."""
@@ -87,6 +99,7 @@ class Cells:
         before = self._variables.newest_capture
         capture = self._variables.capture(budget, cell=label)
         if before is None or differ(before.manifest, capture.manifest):
+            self._added(capture.new_bytes)
             self._write(_Job(capture, label, self._store.journal.current))
 
     def _write(self, job: _Job) -> None:

@@ -53,7 +53,7 @@ class SessionKeeper:
         self.rewriter = SignedRewriter(self.seal)
         self.variables = Variables(store, self.seal, kernel) if kernel is not None else None
         self.files = Files(store, self.seal, root, lambda: settings().snapshot_seconds)
-        self.cells = Cells(store, self.variables, self.budget) if self.variables is not None else None
+        self.cells = Cells(store, self.variables, self.budget, self._added) if self.variables is not None else None
         self._begun = False
         self._here: set[str] = set()
         """Names of snapshots that this kernel has kept."""
@@ -80,8 +80,14 @@ class SessionKeeper:
             self.drain()
             return self._keep(reason, calls)
         except Exception as error:  # noqa: BLE001 - objects of the user's own may raise anything, and the run goes on
-            self.forget()
-            return Kept(note=self._once(type(error).__name__, f"Variables and files are not kept now: {_line(error)}"))
+            return Kept(note=self.failed(error))
+
+    def failed(self, error: BaseException) -> str:
+        """After an error of a capture: begin anew the next time. What to tell; "" where it was told before."""
+        self.forget()
+        if isinstance(error, KeyboardInterrupt):
+            return ""
+        return self._once(type(error).__name__, f"Variables and files are not kept now: {_line(error)}")
 
     def bring_back(self, run: Run) -> str:
         """Before a run of another kernel goes on: set the variables that this one lacks. What to tell; "" for none."""
@@ -199,7 +205,7 @@ class SessionKeeper:
         files, row = self.files.row(manifest, self.files.new_bytes - before)
         rows += [row] if row else []
         self._store.chunks.sync()
-        self._size += sum(row.new_bytes for row in rows)
+        self._added(sum(row.new_bytes for row in rows))
         note = " ".join(filter(None, [self.notes(), left_out]))
         return Kept(variables, files, tuple(rows), tuple(events), note)
 
@@ -238,6 +244,10 @@ class SessionKeeper:
             self._size = self._store.size().total
         return self._size
 
+    def _added(self, new_bytes: int) -> None:
+        if self._size >= 0:
+            self._size += new_bytes
+
     def _once(self, what: str, text: str) -> str:
         if what in self._said:
             return ""
@@ -249,6 +259,6 @@ def _size(value: int) -> str:
     return Size(round(value, -8) if value >= _GIGABYTE else round(value, -5)).shown
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     text = " ".join(f"{error}".split())[:300]
     return text if isinstance(error, StatebookError) else f"{type(error).__name__}: {text}"
