@@ -366,3 +366,22 @@ def test_opening_reads_nothing_of_packs(open_store, monkeypatch):
     store.close()
     monkeypatch.setattr(files.Packs, "sizes", lambda _: 1 / 0)
     open_store().close()
+
+
+def test_a_rescued_store_reads_the_packs_where_they_are_and_takes_them_along(tmp_path, open_store):
+    from statebook.store.rescue import rescue
+
+    store = open_store()
+    row, _ = keep(store, {"a": NOISE, "b": b""})
+    child, _ = keep(store, {"a": NOISE}, row)
+    elsewhere = tmp_path / "elsewhere" / "book.statebook.duckdb"
+    elsewhere.parent.mkdir()
+    rescue(store, elsewhere)
+    found = open_store(elsewhere)
+    (pack,) = found.chunks.missing()
+    with pytest.raises(StoreDamaged, match=f"Pack {pack} is missing"):
+        read(found, row.name)
+    found.chunks.adopt(store.chunks.packs.folder)
+    assert found.chunks.missing() == []
+    assert [read(found, each.name) for each in (row, child)] == [{"a": NOISE, "b": b""}, {"a": NOISE}]
+    assert found.verify().whole

@@ -145,6 +145,20 @@ class PackedChunks:
         self._index.distrust()
         self._known()
 
+    def missing(self) -> list[str]:
+        """The names of packs that rows name, and whose files are gone."""
+        named = self._database.rows("SELECT DISTINCT pack FROM chunk ORDER BY pack")
+        here = self.packs.sizes()
+        return [pack for (pack,) in named if pack not in here]
+
+    def adopt(self, folder: Path) -> None:
+        """Copy the packs that are missing here, from another store's folder that has them. OSError when that fails."""
+        for pack in self.missing():
+            there = folder / self.packs.path(pack).name
+            if there.exists():
+                self.packs.adopt(there)
+        self.distrust()
+
     def distrust(self) -> None:
         """A commit failed: read the table again before it is believed."""
         self._index.distrust()

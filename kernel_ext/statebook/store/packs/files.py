@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Iterable
@@ -133,6 +134,20 @@ class Packs:
                 if not got:
                     raise EOFError(name)
                 rest = rest[got:]
+
+    def adopt(self, file: Path) -> None:
+        """Copy a pack from another folder, under its name once it is whole and synced. OSError when that fails."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"{file.name}.{os.getpid()}.part"
+        try:
+            shutil.copyfile(file, part)
+            with part.open("r+b") as copy:
+                _flush(copy.fileno())
+            part.replace(self.folder / file.name)
+        finally:
+            part.unlink(missing_ok=True)
+        for folder in (self.folder, self.folder.parent, self.folder.parent.parent):
+            sync_folder(folder)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove packs that no row names any more."""
