@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from argparse import Namespace as Flags
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from statebook.errors import UsageError
 from statebook.ids import checkpoint_name
 from statebook.magic.grammar.rewinding import memory_numbers
 from statebook.magic.host import Host
+from statebook.session.keeping.undoing import undo as undo_of
 from statebook.session.rewinding.move import move
 from statebook.session.rewinding.move import redo as returned
 from statebook.session.rewinding.parts import parts_of
@@ -19,7 +21,6 @@ from statebook.session.rewinding.points import head, point
 from statebook.session.rewinding.scope import parse_scope
 from statebook.session.rewinding.take import take_memories, take_variables
 from statebook.session.session import Session
-from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.ui.ask.confirm import confirm
 from statebook.ui.sheets.lines.preview import PreviewSheet
 from statebook.ui.sheets.live import Live
@@ -66,17 +67,11 @@ async def switch(host: Host, flags: Flags) -> None:
 async def undo(host: Host, flags: Flags) -> None:
     """``%agent undo``."""
     session = _free(host)
-    snapshots = SnapshotsAt(session.store)
-    cells = snapshots.cells()
-    if len(cells) < flags.cells:
-        kept = f"Only {len(cells)} cells" if cells else "No cell"
-        raise UsageError(
-            f"{kept} can be undone here.", "`%config Statebook.snapshots = 'cells'` keeps variables after each cell."
-        )
-    number = snapshots.before(cells[flags.cells - 1])
-    target = point(session.store, checkpoint_name(number))
+    found = undo_of(session.store, session.settings, flags.cells)
+    target = replace(point(session.store, checkpoint_name(found.to)), variables=found.snapshot)
     parts = parts_of(session)
     preview = await host.bridge.on_main_thread(lambda: foresee(session, parts, target, ("variables",), how="undo"))
+    preview = replace(preview, notes=(*preview.notes, *(f"Takes back `{cell}`." for cell in found.cells)))
     await _carry_out(host, session, flags, preview, asked=False)
 
 

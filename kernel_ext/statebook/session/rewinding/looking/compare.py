@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -160,8 +160,16 @@ def described(value: object) -> str:
         text = repr(value)
         return text if len(text) <= _SHORT else f"{kind} of {len(value):,}" if isinstance(value, str | bytes) else kind
     if isinstance(value, list | tuple | dict | set | frozenset):
-        return f"{kind} of {len(value):,}"
+        return f"{kind} of {len(value):,}{_inside(value)}"
     return kind
+
+
+def _inside(value: Collection[object]) -> str:
+    """``: [1, 2, 3]`` where it is short, and nothing in it has a say in how it is written."""
+    items = [*value, *(value.values() if isinstance(value, dict) else ())] if len(value) <= _SHORT else []
+    plain = items and all(type(item) in (str, bytes, int, float, bool, complex, type(None)) for item in items)
+    text = repr(value) if plain else ""
+    return f": {text}" if 0 < len(text) <= _SHORT else ""
 
 
 def _note(one: object, other: object) -> str:
@@ -180,7 +188,7 @@ def _note(one: object, other: object) -> str:
 
 
 def _is_frame(value: object) -> bool:
-    return type(value).__name__ == "DataFrame" and type(value).__module__.startswith("pandas.")
+    return type(value).__name__ == "DataFrame" and type(value).__module__.partition(".")[0] == "pandas"
 
 
 def _columns(what: str, names: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class PreviewSheet:
             lines.append(f"  {name:<13} {told.replace('`', '')}")
             lines += [f"    {line}" for line in inside]
         if self._effects:
-            lines += ["  Stays done outside:", *(f"    {line}" for line in self._effects)]
+            lines += ["  Stays done outside:", *(f"    {line}  ({name})" for line, name in self._effects)]
         return "\n".join([*lines, *(f"  {note}" for note in self._notes)])
 
     def _repr_html_(self) -> str:
@@ -46,7 +46,10 @@ class PreviewSheet:
             section(name, told, "".join(inside), unfolded=name == "Files" and len(self.preview.diffs) <= _UNFOLDED)
             for name, told, inside in self._sections(html=True)
         )
-        effects = "".join(f"<li><code>{code(line)}</code></li>" for line in self._effects)
+        effects = "".join(
+            f'<li><code>{code(line)}</code> <span class="sb-quiet">{words(name)}</span></li>'
+            for line, name in self._effects
+        )
         alert = f'<div class="sb-alert"><b>Stays done outside</b><ul>{effects}</ul></div>' if effects else ""
         notes = "".join(f"<div>{prose(note)}</div>" for note in self._notes)
         foot = f'<div class="sb-foot">{notes}</div>' if notes else ""
@@ -174,8 +177,8 @@ class PreviewSheet:
             yield f'<div class="sb-warn">{words(told)}</div>' if html else told
 
     @property
-    def _effects(self) -> list[str]:
-        return [f"{call_line(done, _WIDE)}  ({run_name(done.run)}.{done.step})" for done in self.preview.effects]
+    def _effects(self) -> list[tuple[str, str]]:
+        return [(call_line(done, _WIDE), f"{run_name(done.run)}.{done.step}") for done in self.preview.effects]
 
     @property
     def _notes(self) -> list[str]:
