@@ -1,5 +1,6 @@
 """Sessions with a namespace of their own, whose python tool runs code in it."""
 
+import asyncio
 import sys
 import types
 
@@ -58,3 +59,14 @@ def kept_in(tmp_path, main):
     yield start
     for session in opened:
         session.close()
+
+
+@pytest.fixture
+def go():
+    """Runs a coroutine to its end, bounded."""
+
+    async def bounded(work):
+        async with asyncio.timeout(30):
+            return await work
+
+    return lambda work: asyncio.run(bounded(work))

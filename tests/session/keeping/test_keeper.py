@@ -1,6 +1,5 @@
 """What a session's checkpoints keep, that it never harms a run, and what a new kernel gets back."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,14 +12,6 @@ from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.testing import ScriptedModel, call, say
 
 
-def go(work):
-    async def bounded():
-        async with asyncio.timeout(30):
-            return await work
-
-    return asyncio.run(bounded())
-
-
 def checkpoints(session):
     """(reason, snapshot of variables, snapshot of files) of each, oldest first."""
     events = [entry.event for entry in session.store.journal.entries_anywhere(("checkpoint_made",))]
@@ -31,7 +22,7 @@ def python(code):
     return call("python", {"code": code})
 
 
-def test_a_run_keeps_variables_before_and_after_its_steps_and_at_its_end(kept_in):
+def test_a_run_keeps_variables_before_and_after_its_steps_and_at_its_end(kept_in, go):
     session, names = kept_in(python("x.append(2); y = 'new'"), say("Done."))
     names["x"] = [1]
     go(session.ask("Go."))
@@ -46,7 +37,7 @@ def test_a_run_keeps_variables_before_and_after_its_steps_and_at_its_end(kept_in
     assert "y" not in names
 
 
-def test_files_that_a_step_changed_are_told_with_its_result_and_kept(kept_in, monkeypatch):
+def test_files_that_a_step_changed_are_told_with_its_result_and_kept(kept_in, go, monkeypatch):
     session, _ = kept_in(
         python("from pathlib import Path\nPath('data.csv').write_text('a')"),
         call("write_file", {"path": "notes.md", "text": "hello"}),
@@ -61,7 +52,7 @@ def test_files_that_a_step_changed_are_told_with_its_result_and_kept(kept_in, mo
     assert {"data.csv", "notes.md"} <= last.files.keys()
 
 
-def test_reading_steps_name_the_snapshot_that_is_there(kept_in):
+def test_reading_steps_name_the_snapshot_that_is_there(kept_in, go):
     @statebook.tool(effect="read")
     async def look() -> str:
         """Look."""
@@ -73,7 +64,7 @@ def test_reading_steps_name_the_snapshot_that_is_there(kept_in):
     assert [each[1] for each in checkpoints(session)] == ["v1", "v1", "v1"]
 
 
-def test_what_ordinary_cells_do_between_two_runs_is_in_the_first_snapshot_of_the_second(kept_in):
+def test_what_ordinary_cells_do_between_two_runs_is_in_the_first_snapshot_of_the_second(kept_in, go):
     session, names = kept_in(say("One."), python("z = 1"), say("Two."))
     names["x"] = [1]
     go(session.ask("One?"))
@@ -85,7 +76,7 @@ def test_what_ordinary_cells_do_between_two_runs_is_in_the_first_snapshot_of_the
     assert manifest.groups["x"].fingerprint != first.groups["x"].fingerprint
 
 
-def test_chains_of_rows_stay_short(kept_in):
+def test_chains_of_rows_stay_short(kept_in, go):
     steps = [python(f"x = {n}; big = list(range({n}))") for n in range(70)]
     session, _ = kept_in(*steps, say("Done."), limits=Limits(500))
     go(session.ask("Go."))
@@ -98,7 +89,7 @@ def test_chains_of_rows_stay_short(kept_in):
     assert {"x", "big"} <= found.manifest.names()
 
 
-def test_objects_that_can_not_be_captured_harm_no_run_and_are_named_with_their_cell(kept_in):
+def test_objects_that_can_not_be_captured_harm_no_run_and_are_named_with_their_cell(kept_in, go):
     session, names = kept_in(python("g = (i for i in range(3))"), say("Done."))
     run = go(session.ask("Go."))
     assert run.status == "done"
@@ -108,7 +99,7 @@ def test_objects_that_can_not_be_captured_harm_no_run_and_are_named_with_their_c
 
 
 @pytest.mark.parametrize("where", ["put", "sync"])
-def test_a_full_disk_for_snapshots_leaves_them_out_and_says_so_once(kept_in, monkeypatch, where):
+def test_a_full_disk_for_snapshots_leaves_them_out_and_says_so_once(kept_in, go, monkeypatch, where):
     session, names = kept_in(python("x = list(range(1000))"), say("Done."), say("More."))
     names["y"] = [1]
 
@@ -130,7 +121,7 @@ def test_a_full_disk_for_snapshots_leaves_them_out_and_says_so_once(kept_in, mon
     assert {"x", "y"} <= manifest.groups.keys()
 
 
-def test_a_store_error_of_the_commit_itself_is_one(kept_in, monkeypatch):
+def test_a_store_error_of_the_commit_itself_is_one(kept_in, go, monkeypatch):
     session, _ = kept_in(say("Done."))
     commit = session.store.journal.append
 
@@ -150,7 +141,7 @@ def test_a_store_error_of_the_commit_itself_is_one(kept_in, monkeypatch):
     assert session.session.keeper.variables.find(checkpoints(session)[-1][1]).trusted
 
 
-def test_what_is_over_the_size_is_left_out_and_told_once(kept_in):
+def test_what_is_over_the_size_is_left_out_and_told_once(kept_in, go):
     session, names = kept_in(say("One."), say("Two."))
     session.session.configure(statebook.config.Settings(snapshot_size=1000, model=session.model.name))
     names["big"], names["small"] = b"x" * 5000, [1]
@@ -163,7 +154,7 @@ def test_what_is_over_the_size_is_left_out_and_told_once(kept_in):
     assert "big" in manifest.missing
 
 
-def test_at_the_limit_on_disk_nothing_more_is_kept_and_the_way_out_is_named(kept_in):
+def test_at_the_limit_on_disk_nothing_more_is_kept_and_the_way_out_is_named(kept_in, go):
     session, names = kept_in(say("One."), say("Two."), say("Three."))
     size = session.store.size().total
     session.session.configure(statebook.config.Settings(store_size=size * 10 // 9, model=session.model.name))
@@ -177,7 +168,7 @@ def test_at_the_limit_on_disk_nothing_more_is_kept_and_the_way_out_is_named(kept
     assert checkpoints(session)[-1][1:] == ("", "")
 
 
-def test_off_keeps_nothing(kept_in):
+def test_off_keeps_nothing(kept_in, go):
     session, names = kept_in(python("x = 1"), say("Done."), snapshots="off")
     names["y"] = 2
     go(session.ask("Go."))
@@ -185,7 +176,7 @@ def test_off_keeps_nothing(kept_in):
     assert session.store.size().packs == 0
 
 
-def test_another_kernel_that_goes_on_gets_what_it_lacks_and_keeps_what_it_has(kept_in):
+def test_another_kernel_that_goes_on_gets_what_it_lacks_and_keeps_what_it_has(kept_in, go):
     first, names = kept_in(python("df = {'a': [1, 2]}; g = (i for i in [1]); mine = 'old'"), say("Never."))
     names["same"] = names["also"] = [1]
     with pytest.raises(RunPaused):
@@ -204,7 +195,7 @@ def test_another_kernel_that_goes_on_gets_what_it_lacks_and_keeps_what_it_has(ke
     assert "made by the agent's code: df = " in note
 
 
-def test_in_the_kernel_that_paused_it_a_run_brings_nothing_back(kept_in):
+def test_in_the_kernel_that_paused_it_a_run_brings_nothing_back(kept_in, go):
     session, names = kept_in(python("x = 1"), say("Done."))
     with pytest.raises(RunPaused):
         go(session.ask("Go.", limits=Limits(2)))
@@ -214,7 +205,7 @@ def test_in_the_kernel_that_paused_it_a_run_brings_nothing_back(kept_in):
     assert run.notes == []
 
 
-def test_where_nothing_was_kept_nothing_is_said(kept_in):
+def test_where_nothing_was_kept_nothing_is_said(kept_in, go):
     first, _ = kept_in(python("x = 1"), say("Never."), snapshots="off")
     with pytest.raises(RunPaused):
         go(first.ask("Go.", limits=Limits(2)))
@@ -225,7 +216,7 @@ def test_where_nothing_was_kept_nothing_is_said(kept_in):
     assert not [notice for notice in second.notices if "brought back" in notice]
 
 
-def test_opening_a_finished_session_in_a_new_kernel_says_what_can_come_back(kept_in):
+def test_opening_a_finished_session_in_a_new_kernel_says_what_can_come_back(kept_in, go):
     first, _ = kept_in(python("df = [1]; other = 2"), say("Done."))
     go(first.ask("Go."))
     first.close()
@@ -236,7 +227,7 @@ def test_opening_a_finished_session_in_a_new_kernel_says_what_can_come_back(kept
     ]
 
 
-def test_a_session_that_is_no_longer_current_lets_go_and_looks_at_everything_when_it_is_back(kept_in, tmp_path):
+def test_a_session_that_is_no_longer_current_lets_go_and_looks_at_everything_when_it_is_back(kept_in, go):
     session, names = kept_in(say("One."), python("pass"), say("Two."), say("Three."))
     names["x"] = [1]
     go(session.ask("One?"))
@@ -255,7 +246,7 @@ def test_a_session_that_is_no_longer_current_lets_go_and_looks_at_everything_whe
     session.model = ScriptedModel([])
 
 
-def test_a_move_to_a_checkpoint_without_a_snapshot_uses_the_one_before_it_only_if_nothing_changed_since(kept_in):
+def test_a_move_to_a_checkpoint_without_a_snapshot_uses_the_one_before_it_only_if_nothing_changed_since(kept_in, go):
     session, _ = kept_in(python("x = 1"), say("Done."))
     go(session.ask("Go."))
     store = session.store

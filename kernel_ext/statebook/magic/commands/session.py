@@ -25,9 +25,15 @@ from statebook.ui.sheets.sheet import Sheet
 _LISTED = 8
 """What waits that is listed at most."""
 
+_UNTRUSTED = "Of snapshots that were not kept by you, plain data is brought back, and no code in them runs."
+_TRUSTED = (
+    "Bringing variables back may run the code of whoever kept them. Snapshots that others add later are not trusted;"
+    " `%agent trust --revoke` takes this back."
+)
+
 
 class SessionCommands:
-    """status, open, rescue, new, verify."""
+    """status, open, rescue, trust, new, verify."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -76,6 +82,17 @@ class SessionCommands:
         if found.lost:
             rows.append(("lost", f"{found.lost} large outputs, whose folder is gone; `%agent verify` names them"))
         return Sheet("The session is back on disk", tuple(rows), "Run the cell again that was refused.")
+
+    def do_trust(self, flags: Flags) -> Sheet:
+        """Whether code in snapshots that somebody else kept may run."""
+        session = self._host.session()
+        session.check_free()
+        seal, name = session.keeper.seal, session.store.path.name
+        if flags.revoke:
+            found = seal.revoke()
+            return Sheet(f"{name} is {'no longer' if found else 'not'} trusted", (), _UNTRUSTED)
+        count = seal.trust()
+        return Sheet(f"{name} is trusted with the {count} snapshots of variables that are in it now", (), _TRUSTED)
 
     def do_new(self, flags: Flags) -> Sheet:
         """An empty session beside the notebook."""

@@ -17,7 +17,7 @@ from .rewinding import DECIDED, MOVES, add_rewinding
 WORK = ("resume", *DECISIONS, "compact", "drill", *MOVES)
 """Subcommands that are work: a cell waits for them, and they can be stopped."""
 
-PERSONAL = (*DECISIONS, "tools", "limits", *DECIDED)
+PERSONAL = (*DECISIONS, "tools", "limits", "trust", *DECIDED)
 """Subcommands by which a person decides what the agent may do, and where the session stands."""
 
 _PROSE = ("context", "memory", "tools")
@@ -46,6 +46,8 @@ def line_parser() -> Parser:
     opening.add_argument("path", help="a notebook (.ipynb), or a store (.duckdb)")
     rescue = commands.add_parser("rescue", help="write the session back whose file was removed or replaced under it")
     rescue.add_argument("path", nargs="?", default="", help="another place for it")
+    trust = commands.add_parser("trust", help="let code run that is in snapshots which came with this store")
+    trust.add_argument("--revoke", action="store_true", help="take that back: only what you kept yourself runs")
     new = commands.add_parser("new", help="start an empty session beside this notebook")
     new.add_argument("name", nargs="?", default="", help="its name; else the notebook's with a number")
     sql = commands.add_parser("sql", help="ask the session's views; gives a DataFrame")
