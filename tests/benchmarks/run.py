@@ -30,6 +30,7 @@ MODULES = (
     "load_ext",
     "recalling",
     "snapshots",
+    "packs",
     "stopping",
 )
 

@@ -142,8 +142,10 @@ class Store:
             except BaseException:
                 self.journal.distrust()
                 self.chunks.distrust()
+                self.snapshots.distrust()
                 raise
             self.chunks.named(placed)
+            self.snapshots.committed(snapshots)
             return entries
 
     def draft(self, run: int, step: int, part: int, text: str) -> None:

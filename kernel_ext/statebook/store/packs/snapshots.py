@@ -26,6 +26,7 @@ class KeptSnapshots:
         self._chunks = chunks
         self._lock = threading.Lock()
         self._last: dict[str, int] = {}
+        self._newest: frozenset[str] = frozenset()
 
     def next_name(self, kind: SnapshotKind) -> str:
         """A name that no snapshot has or had, for a row of that kind: ``v12`` or ``f3``."""
@@ -73,7 +74,7 @@ class KeptSnapshots:
         return bool(self._database.rows("SELECT 1 FROM snapshot WHERE name = ? AND document IS NOT NULL", [name]))
 
     def insert(self, rows: Sequence[SnapshotRow]) -> None:
-        """Write rows in the caller's transaction.
+        """Write rows in the caller's transaction; then call `committed` with them.
 
         Raises StoreError when a chunk of one is not on disk, or its parent not kept: nobody could read it.
         """
@@ -84,10 +85,21 @@ class KeptSnapshots:
                 raise StoreError(
                     f"{len(missing)} of {len(row.chunks)} chunks of snapshot {row.name} are not on disk.", _AGAIN
                 )
-            if row.parent and row.parent not in names and not self.kept(row.parent):
+            if row.parent and row.parent not in names and not self._is_parent(row.parent):
                 raise StoreError(f"Snapshot {row.name} differs from {row.parent}, which is not kept.", _AGAIN)
             names.add(row.name)
             insert_row(self._database, row)
+
+    def committed(self, rows: Sequence[SnapshotRow]) -> None:
+        """The rows are on disk: the next snapshot differs from one of them, as a rule, so that none is looked up."""
+        self._newest = frozenset(row.name for row in rows) or self._newest
+
+    def distrust(self) -> None:
+        """A commit failed, or a vacuum let go of some: look them up again."""
+        self._newest = frozenset()
+
+    def _is_parent(self, name: str) -> bool:
+        return name in self._newest or self.kept(name)
 
 
 def insert_row(database: Database, row: SnapshotRow) -> None:

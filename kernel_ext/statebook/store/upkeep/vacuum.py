@@ -135,6 +135,7 @@ def perform(store: Store, planned: VacuumPlan, *, rewriter: Rewriter | None = No
 def _commit(
     store: Store, reach: Reach, rows: Rows, packs: Packing, rest: Litter, gone: set[str], places: dict[str, Placed]
 ) -> None:
+    store.snapshots.distrust()
     try:
         with store.database.transaction():
             _rewrite(store, reach, rows)
