@@ -1,0 +1,217 @@
+"""Going back and returning: all parts move together, or those that were named, and nothing is lost."""
+
+import pytest
+from statebook.errors import UsageError
+from statebook.protocol.calls import Limits
+from statebook.protocol.journal.lines import HeadMoved, MoveFinished
+from statebook.session.rewinding.looking.stale import stale_now
+from statebook.session.rewinding.move import checkpoint, fork, redo
+from statebook.session.rewinding.parts import parts_of
+from statebook.session.rewinding.plan import foresee
+from statebook.session.rewinding.points import head, point
+from statebook.session.rewinding.scope import parse_scope
+from statebook.testing import call, say
+
+
+def everything(book):
+    held = book.store.as_of_head.held()
+    variables = {name: book.namespace.get(name) for name in ("count", "made")}
+    return book.store.run_numbers(), book.memories(), held.grants, variables, book.file("made.txt")
+
+
+def test_a_rewind_takes_every_part_back_and_a_redo_returns(worked):
+    book = worked()
+    before = everything(book)
+    moved = book.go("r2")
+    assert everything(book) == ([1], [], [], {"count": 1, "made": None}, None)
+    assert moved.branch == "main-2"
+    assert not moved.lost
+    book.do(redo(book.session, parts_of(book.session)))
+    assert everything(book) == before
+    assert book.store.journal.branch.name == "main", "the line that was left goes on"
+    assert book.store.verify().whole
+
+
+def test_a_rewind_into_the_middle_keeps_what_was_there_then(worked):
+    book = worked()
+    book.go("r3")
+    assert everything(book)[:2] == ([1, 2], ["M1"])
+    assert book.namespace["made"] == [2]
+    assert book.file("made.txt") == "by r2\n"
+
+
+def test_what_a_person_changed_since_comes_along_to_return_to(worked):
+    book = worked()
+    book.namespace["count"] = 77
+    book.go("r2")
+    assert book.namespace["count"] == 1
+    book.do(redo(book.session, parts_of(book.session)))
+    assert book.namespace["count"] == 77
+
+
+def test_what_was_kept_stays_where_only_the_conversation_goes_back(worked):
+    book = worked()
+    _, memories, grants, variables, text = everything(book)
+    times = [memory.time for memory in book.store.as_of_head.memories()]
+    book.go("r2", "conversation")
+    assert everything(book) == ([1], memories, grants, variables, text)
+    carried = book.store.as_of_head.memories()[0]
+    assert (carried.number, carried.run, carried.time) == (1, 2, times[0])
+    rows = book.store.sql("SELECT memory, run, kept FROM memories")
+    assert [tuple(row) for row in rows[["memory", "run"]].to_numpy()] == [(1, 2)], "also for SQL"
+
+
+def test_memory_goes_back_alone(worked):
+    book = worked()
+    book.go("r2", "memory")
+    assert everything(book)[:3] == ([1, 2, 3], [], [])
+    assert book.store.journal.branch.name == "main"
+    book.do(redo(book.session, parts_of(book.session)))
+    assert book.memories() == ["M1"]
+
+
+@pytest.mark.parametrize("part", ["variables", "files"])
+def test_a_single_part_does_not_move_the_conversation(worked, part):
+    book = worked()
+    runs, memories, grants, variables, text = everything(book)
+    book.go("r2", part)
+    expected = {"variables": {"count": 1, "made": None}, "files": None}
+    variables, text = (expected["variables"], text) if part == "variables" else (variables, None)
+    assert everything(book) == (runs, memories, grants, variables, text)
+    assert len(book.store.journal.branches) == 1
+
+
+def test_redo_again_goes_further_back(worked):
+    book = worked(say("two b"))
+    first = everything(book)
+    book.go("r3")
+    book.go("r2")
+    book.do(redo(book.session, parts_of(book.session)))
+    assert book.store.run_numbers() == [1, 2]
+    book.do(redo(book.session, parts_of(book.session)))
+    assert everything(book) == first
+    with pytest.raises(UsageError, match="no move to return from"):
+        redo(book.session, parts_of(book.session))
+
+
+def test_a_redo_to_a_line_that_went_on_starts_another(worked):
+    book = worked(say("after"))
+    book.go("r3")
+    main = book.store.journal.find_branch("main")
+    book.store.journal.switch(main)
+    book.ask("more on main")
+    book.store.journal.switch(book.store.journal.find_branch("main-2"))
+    book.do(redo(book.session, parts_of(book.session)))
+    assert book.store.journal.branch.name == "main-3"
+    assert book.store.run_numbers() == [1, 2, 3]
+
+
+def test_switching_goes_to_the_head_of_a_branch(worked):
+    book = worked(say("two b"))
+    book.go("r2")
+    book.namespace["count"] = 500
+    book.ask("second, otherwise")
+    main = head(book.store, book.store.journal.find_branch("main"))
+    book.do(foresee(book.session, parts_of(book.session), main, parse_scope("all"), how="switch"))
+    assert book.store.run_numbers() == [1, 2, 3]
+    assert (book.namespace["count"], book.file("made.txt")) == (2, "by r3\n")
+    other = head(book.store, book.store.journal.find_branch("main-2"))
+    book.do(foresee(book.session, parts_of(book.session), other, parse_scope("all"), how="switch"))
+    assert (book.namespace["count"], book.file("made.txt")) == (500, None)
+
+
+def test_a_fork_keeps_what_was_there(worked):
+    book = worked()
+    fork(book.session, point(book.store, "r2"), "trial")
+    assert everything(book)[0] == [1, 2, 3]
+    trial = head(book.store, book.store.journal.find_branch("trial"))
+    book.do(foresee(book.session, parts_of(book.session), trial, parse_scope("all"), how="switch"))
+    assert everything(book) == ([1], [], [], {"count": 1, "made": None}, None)
+
+
+def test_a_checkpoint_of_a_person_is_returned_to_without_leaving_the_line(worked):
+    book = worked()
+    number = checkpoint(book.session, "good")
+    book.namespace["count"] = "mess"
+    book.go("good")
+    assert book.namespace["count"] == 2
+    assert book.store.journal.branch.name == "main", "nothing was said since, so no branch is needed"
+    assert book.store.journal.head_checkpoint() > number
+
+
+def test_a_ceiling_is_not_lifted_and_what_was_spent_stays_counted(worked):
+    book = worked()
+    book.session.spending.set("session", Limits(steps=100))
+    spent = book.store.spent()
+    book.go("r1")
+    assert book.session.spending.limits("session") == Limits(steps=100)
+    assert book.store.spent() == spent
+
+
+def test_a_file_that_someone_else_changed_is_left_unless_it_was_asked_for(worked):
+    book = worked()
+    (book.folder / "made.txt").write_text("by hand\n")
+    moved = book.go("r2")
+    assert book.file("made.txt") == "by hand\n"
+    assert [step.path for step in moved.preview.files.of("conflict")] == ["made.txt"]
+    book.do(redo(book.session, parts_of(book.session)))
+    book.go("r2", overwrite=["made.txt"])
+    assert book.file("made.txt") is None
+
+
+def test_a_variable_that_can_not_be_kept_is_lost_by_name(notebook):
+    book = notebook(say("one"), call("python", {"code": "rows = 5"}), say("two"))
+    book.namespace["rows"] = (n for n in range(3))
+    book.ask("first")
+    book.ask("second")
+    moved = book.go("r2")
+    assert [(each.name, each.fate) for each in moved.variables if each.fate == "lost"] == [("rows", "lost")]
+    finished = [e.event for e in book.store.journal.entries(kinds=(MoveFinished.kind,))]
+    assert [lost.name for lost in finished[-1].lost] == ["rows"]
+
+
+def test_a_run_at_work_is_not_moved_under(worked):
+    book = worked()
+    preview = book.foresee("r2")
+    book.session._active = 3
+    with pytest.raises(UsageError, match="r3 is still running"):
+        book.do(preview)
+    book.session._active = 0
+
+
+def test_where_nothing_would_move_it_says_so(worked):
+    book = worked()
+    with pytest.raises(UsageError, match="nothing to move"):
+        book.foresee("head", "conversation")
+
+
+def test_without_snapshots_the_rest_moves_and_that_is_said(worked):
+    book = worked(snapshots="off")
+    preview = book.foresee("r2")
+    assert preview.parts == ("conversation", "memory")
+    assert len(preview.notes) == 2
+    book.do(preview)
+    assert (book.store.run_numbers(), book.file("made.txt")) == ([1], "by r3\n")
+
+
+def test_the_journal_tells_each_move(worked):
+    book = worked()
+    left = book.store.journal.head_checkpoint() + 1
+    book.go("r2")
+    moved = next(e.event for e in book.store.journal.entries(kinds=(HeadMoved.kind,)))
+    assert (moved.how, moved.to, moved.left) == ("rewind", 1, left)
+    assert moved.parts == ("conversation", "memory", "variables", "files")
+    assert [(change.path, change.after) for change in moved.files] == [("made.txt", "")]
+
+
+def test_cells_whose_outputs_no_longer_match_are_known(worked):
+    book = worked(say("second anew"))
+    assert not stale_now(book.session)
+    book.go("r2")
+    assert [(each.cell, each.run) for each in stale_now(book.session)] == [("cell-2", 2), ("cell-3", 3)]
+    book.ask("second anew", cell_id="cell-2")
+    assert [each.cell for each in stale_now(book.session)] == ["cell-3"]
+    book.do(redo(book.session, parts_of(book.session)))
+    assert [(each.cell, each.run) for each in stale_now(book.session)] == [("cell-2", 4)]
+    book.temporary.restart(book.model)
+    assert [(each.cell, each.run) for each in stale_now(book.session)] == [("cell-2", 4)], "also in the next kernel"
