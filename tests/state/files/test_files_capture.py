@@ -351,6 +351,18 @@ def test_it_may_be_called_from_several_threads(root, files):
 
 
 @posix
+def test_a_tool_that_writes_through_a_link_inside_is_followed(root, files):
+    write(root, d__real="1")
+    (root / "link").symlink_to("d/real")
+    (root / "folder").symlink_to("d")
+    files.before()
+    for number, name in enumerate(("link", "folder/real")):
+        files.before([name])
+        (root / name).write_text(f"changed {number}")
+        assert [change.path for change in files.after([name])[1]] == ["d/real"]
+
+
+@posix
 def test_a_folder_that_became_a_link_is_not_looked_through(root, files, tmp_path):
     write(root, d__x="mine")
     files.before()

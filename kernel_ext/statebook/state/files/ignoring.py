@@ -40,6 +40,8 @@ class _Rule:
     """Whether it takes in what an earlier rule left out."""
     folders: bool
     """Whether it is about folders only."""
+    anchored: bool
+    """Whether it is about whole paths; else about names, in whatever folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,16 @@ class Level:
     """The rules of one folder."""
 
     rules: tuple[_Rule, ...]
-    some: re.Pattern[bytes]
-    """Matches what any of the rules matches: most paths are done with this one look."""
+    names: re.Pattern[bytes]
+    """Matches what any of the rules for names matches, `paths` the same of the others: most are done with these."""
+    paths: re.Pattern[bytes]
 
-    def verdict(self, path: bytes, *, folder: bool) -> bool | None:
+    def verdict(self, path: bytes, name: bytes, *, folder: bool) -> bool | None:
         """Whether ``path``, relative to the level's folder, is left out; None where no rule speaks of it."""
-        if self.some.fullmatch(path) is None:
+        if self.names.fullmatch(name) is None and self.paths.fullmatch(path) is None:
             return None
         for rule in reversed(self.rules):
-            if (folder or not rule.folders) and rule.match.fullmatch(path):
+            if (folder or not rule.folders) and rule.match.fullmatch(path if rule.anchored else name):
                 return not rule.again
         return None
 
@@ -66,8 +69,9 @@ Levels = tuple[tuple[int, Level], ...]
 
 def ignored(levels: Levels, path: bytes, *, folder: bool) -> bool:
     """Whether ``path`` is left out; the innermost folder that has a rule for it decides."""
+    name = path.rpartition(b"/")[2]
     for start, level in reversed(levels):
-        verdict = level.verdict(path[start:], folder=folder)
+        verdict = level.verdict(path[start:], name, folder=folder)
         if verdict is not None:
             return verdict
     return False
@@ -89,11 +93,14 @@ def level_of(text: bytes, *, ignore_case: bool) -> Level | None:
         anchored = b"/" in pattern
         expression = _expression(pattern.removeprefix(b"/"))
         if pattern and expression is not None:
-            whole = expression if anchored else b"(?:.*/)?" + expression
-            rules.append(_Rule(re.compile(whole, flags), again, folders))
+            rules.append(_Rule(re.compile(expression, flags), again, folders, anchored))
     if not rules:
         return None
-    return Level(tuple(rules), re.compile(b"|".join(b"(?:" + rule.match.pattern + b")" for rule in rules), flags))
+    any_of = [
+        re.compile(b"|".join(b"(?:" + rule.match.pattern + b")" for rule in rules if rule.anchored is anchored), flags)
+        for anchored in (False, True)
+    ]
+    return Level(tuple(rules), *any_of)
 
 
 def levels_above(root: Path, *, ignore_case: bool) -> tuple[Levels, bytes]:

@@ -128,10 +128,9 @@ class Place:
         return ""
 
     def relative(self, path: str | Path) -> str | None:
-        """A path as a tool names it -> relative to the root, links on the way resolved; None where it is outside."""
+        """A path as a tool names it -> relative to the root, links resolved; None where it is outside."""
         try:
-            target = (self.root / path).parent.resolve() / Path(path).name
-            inside = target.relative_to(self.root).as_posix()
+            inside = (self.root / path).resolve().relative_to(self.root).as_posix()
         except (OSError, ValueError, RuntimeError):
             return None
         return None if why_refused(inside) else inside
