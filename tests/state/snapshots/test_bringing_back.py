@@ -69,6 +69,18 @@ def test_a_snapshot_from_elsewhere_moves_neither_the_folder_nor_the_environment(
         assert os.environ["STATEBOOK_TEST_PATH"] == "/stranger/bin"
 
 
+def test_what_a_restore_lost_is_in_no_later_snapshot(chunks):
+    with notebook() as namespace:
+        book = Notebook(namespace, chunks)
+        manifest = book.cell("def f(): return 1\nplain = [1]\ngen = (i for i in [1])")
+        book.cell("del f, plain, gen")
+        lost = book.snapshots.restore(manifest, plain=True)
+        assert {each.name for each in lost.outcomes if each.fate == "lost"} == {"f", "gen"}
+        assert book.snapshots.capture().manifest.names() == {"plain"}
+        book.snapshots.restore(manifest)
+        assert namespace["f"]() == 1
+
+
 def test_the_newest_cell_that_binds_a_name_is_the_one_that_made_it():
     cells = [
         "",

@@ -171,7 +171,7 @@ class Variables:
         own = latest is prepared and found is not None and self._seal.owns(found.chain)
         self._rows.go_on_from(found.base if own and found is not None else None)
         self._touched = frozenset()
-        self.newest_capture = Capture(prepared.manifest, (), (), 0, 0.0)
+        self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
         return restored
 
     def load(self, name: str, wanted: tuple[str, ...]) -> tuple[Mapping[str, object], tuple[Outcome, ...]]:

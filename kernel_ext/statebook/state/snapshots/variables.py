@@ -136,8 +136,17 @@ class Snapshots:
         self._rooted &= self._known.keys()
         self._bound = {name: id(value) for name, value in split(self._namespace, self._hidden)[0].items()}
         self._due, self._unread = set(), True
-        self._last = prepared.manifest
+        self._last = self._present_of(prepared.manifest)
         return restored
+
+    def _present_of(self, manifest: Manifest) -> Manifest:
+        """What is really there after a restore: what was lost is not, and a later snapshot must not have it either."""
+        return replace(
+            manifest,
+            groups={key: group for key, group in manifest.groups.items() if key in self._known},
+            missing={name: each for name, each in manifest.missing.items() if name in self._namespace},
+            modules={name: each for name, each in manifest.modules.items() if name in self._namespace},
+        )
 
     def restore(self, manifest: Manifest, *, plain: bool = False) -> Restored:
         """`prepare` and `apply`."""
