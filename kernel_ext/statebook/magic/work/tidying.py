@@ -20,6 +20,7 @@ async def vacuum(host: Host, flags: Flags) -> None:
     """``%agent vacuum``."""
     session = host.session()
     session.check_free()
+    session.keeper.drain()
     rewriter = session.keeper.rewriter
     planned = plan(session.store, keep_days=flags.keep_days, keep=flags.keep, rewriter=rewriter)
     if planned.empty:
@@ -38,7 +39,7 @@ async def vacuum(host: Host, flags: Flags) -> None:
             note("Nothing was let go of.")
             return
     perform(session.store, planned, rewriter=rewriter)
-    session.store.fold()
+    session.keeper.forget()  # what it knew of the newest rows, whose signatures may be others now
     note(f"{_size(planned.bytes)} are free now.")
 
 
