@@ -89,8 +89,7 @@ def notebook(tmp_path, monkeypatch):
     """Starts a notebook whose model answers with these steps."""
     started = []
 
-    def start(*steps, **options):
-        folder = tmp_path / "work"
+    def start(*steps, folder=tmp_path / "work", **options):
         folder.mkdir(exist_ok=True)
         monkeypatch.chdir(folder)
         module = types.ModuleType("__main__")
