@@ -28,9 +28,8 @@ def allow(kernel):
 
 def test_after_a_kill_the_next_kernel_gets_the_frame_that_the_agents_code_made(kernel_on, notebook, env):
     first = kernel_on(notebook, env=env)
-    first.cell(
-        f'use(call("python", {{"code": "{FRAME}"}}), call("python", {{"code": "import os, signal; os.kill(os.getpid(), 9)"}}))'
-    )
+    die = "import os, signal\\nos.kill(os.getpid(), signal.SIGKILL)"
+    first.cell(f'use(call("python", {{"code": "{FRAME}"}}), call("python", {{"code": "{die}"}}))')
     allow(first)
     first.send("%%agent\nMake a frame.")
     wait_until(lambda: first.manager.provisioner.process.poll() is not None)

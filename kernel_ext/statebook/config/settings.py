@@ -75,7 +75,7 @@ class Settings:
         },
     )
     snapshot_seconds: float | None = field(
-        default=2.0,
+        default=5.0,
         metadata={
             "kind": SECONDS,
             "help": "seconds one snapshot may take; what is left out then comes first next time",

@@ -7,6 +7,7 @@ import statebook
 from statebook.errors import RunPaused, StoreFull
 from statebook.protocol.calls import Limits
 from statebook.session.registry import named
+from statebook.state.snapshots import SnapshotBudget
 from statebook.store.journal import Place
 from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.testing import ScriptedModel, call, say
@@ -166,6 +167,25 @@ def test_at_the_limit_on_disk_nothing_more_is_kept_and_the_way_out_is_named(kept
     assert [note for note in two.notes if "its limit (store_size)" in note and "`%agent vacuum`" in note]
     assert three.notes == []
     assert checkpoints(session)[-1][1:] == ("", "")
+
+
+def test_what_takes_too_long_to_look_at_again_is_kept_as_it_was_where_all_code_is_known(kept_in, go):
+    session, names = kept_in(python("y = [1]"), say("Done."), say("More."))
+    names["slow"] = [list(range(20)) for _ in range(5000)]
+    go(session.ask("Go."))
+    variables = session.session.keeper.variables
+    budget = SnapshotBudget(seconds=1e-6)
+    assert variables.followed
+    variables.ran("y.append(2)")
+    variables.sweep(budget.seconds)
+    assert variables.followed
+    capture = variables.capture(budget)
+    assert "slow" in capture.manifest.groups
+    assert "y" in capture.deferred  # not looked at, and said so
+    variables.sweep(None)
+    assert not variables.followed
+    capture = variables.capture(SnapshotBudget())
+    assert {"slow", "y"} <= capture.manifest.groups.keys()
 
 
 def test_off_keeps_nothing(kept_in, go):

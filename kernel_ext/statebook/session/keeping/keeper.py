@@ -33,7 +33,7 @@ from .seal import Seal
 from .variables import Kernel, Variables
 
 _WHOLE: tuple[Reason, ...] = ("run_end", "pause", "person", "left", "moved")
-"""Reasons for which everything is looked at, whatever is known of what ran."""
+"""Reasons for which everything is looked at, whatever is known of what ran, if there is time for it."""
 _ASKED: tuple[Reason, ...] = ("person", "left", "moved")
 """Reasons for which it may take as long as it takes: a person waits for it, and wants all of it."""
 _WARNED = 0.8
@@ -220,7 +220,7 @@ class SessionKeeper:
             else:
                 variables.unseen()
         if reason in _WHOLE:
-            variables.unseen()
+            variables.sweep(budget.seconds)
         return variables.capture(budget, cell=cell)
 
     def _left_out(self, capture: Capture) -> str:

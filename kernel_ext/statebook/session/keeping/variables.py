@@ -82,6 +82,14 @@ class Variables:
         """Whether any of it may have changed variables."""
         return self._touched != frozenset()
 
+    def sweep(self, seconds: float | None) -> None:
+        """Let the next capture look at everything, if that takes no more than so long.
+
+        Else what known code has not touched is kept as it was: by all that is known, nothing has changed it.
+        """
+        if seconds is None or self._live().cost <= seconds:
+            self.unseen()
+
     def unseen(self) -> None:
         """Something may have run that nobody told of: the next capture looks at everything."""
         self._touched = EVERYTHING

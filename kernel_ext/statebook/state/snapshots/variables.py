@@ -64,6 +64,11 @@ class Snapshots:
         """The snapshot taken or restored last."""
         return self._last
 
+    @property
+    def cost(self) -> float:
+        """Seconds that looking at everything would take, as far as the snapshots so far tell."""
+        return sum(known.seconds for known in self._known.values())
+
     def touched(self, source: str) -> frozenset[str] | None:
         """The variables that a cell may have read or changed; None: all of them.
 
