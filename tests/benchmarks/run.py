@@ -32,6 +32,7 @@ MODULES = (
     "snapshots",
     "packs",
     "stopping",
+    "workspace",
 )
 
 

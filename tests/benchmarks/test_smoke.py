@@ -35,6 +35,7 @@ def test_every_promise_gives_finite_numbers(figures):
         "recall",
         "snapshot",
         "stop",
+        "files",
     }
     assert {figure["promise"] for figure in figures} == promises
     assert all(math.isfinite(figure["value"]) for figure in figures)

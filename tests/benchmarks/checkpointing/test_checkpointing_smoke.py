@@ -52,6 +52,22 @@ def test_the_table_and_the_picture_show_every_step(bench):
     assert "900" in picture
 
 
+def test_the_page_tells_what_was_left_out(bench, monkeypatch, tmp_path):
+    page = bench("cost_page")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "PICTURE", tmp_path / "picture.svg")
+    results = [
+        page.Taken("statebook", "a frame", {"first": 12.0}, {"first": 2e8}),
+        page.Taken("dill", "a frame", {}, {}, "it ended"),
+    ]
+    page.write_page(results, {"Kishu": "no network"})
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "Kishu was left out: it could not be installed (no network)." in text
+    assert "dill, a frame: it ended." in text
+    assert "kishu 0.3.4" in text
+    assert "<svg" in (tmp_path / "picture.svg").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_statebook_keeps_and_restores_every_scenario(tmp_path):
     target = tmp_path / "results.json"

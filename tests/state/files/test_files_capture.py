@@ -350,6 +350,19 @@ def test_it_may_be_called_from_several_threads(root, files):
     assert all(each.files.keys() == found[0].files.keys() for each in found)
 
 
+def test_a_workspace_that_is_gone_for_a_while_is_no_deletion_of_its_files(root, files):
+    write(root, a="1", d__b="1")
+    files.before()
+    away = root.rename(root.with_name("away"))
+    manifest, changed = files.after()
+    assert changed == ()
+    assert manifest.unknown("d/b") == "is not there"
+    away.rename(root)
+    files.before()
+    assert files.after()[1] == ()
+    assert set(files.last.files) == {"a", "d/b"}
+
+
 @posix
 def test_a_tool_that_writes_through_a_link_inside_is_followed(root, files):
     write(root, d__real="1")

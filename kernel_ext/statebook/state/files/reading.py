@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from io import FileIO
 
 from statebook.state.snapshots.contents.cutting import stream_cuts
 from statebook.state.snapshots.seams import Chunks, Piece, Pieces, digest_of
@@ -60,19 +61,12 @@ def read_steadily(place: Place, path: str, most: int) -> tuple[bytes, os.stat_re
     raise Unsteady("kept changing while it was read")
 
 
-def _whole(file: object, size: int) -> bytes:
+def _whole(file: FileIO, size: int) -> bytes:
     """All of the file, and one byte more where it grew."""
-    data = bytearray(size + 1)
-    view = memoryview(data)
-    place = 0
-    while place <= size:
-        count = file.readinto(view[place:])  # type: ignore[attr-defined] # a raw file; `open` has no narrower name for it
-        if not count:
-            break
-        place += count
-    view.release()
-    del data[place:]
-    return bytes(data)
+    data = file.read(size + 1)
+    while len(data) <= size and (more := file.read(size + 1 - len(data))):  # a read may give less than it was asked
+        data += more
+    return data
 
 
 def put(data: bytes, known: Pieces, chunks: Chunks) -> tuple[str, Pieces, int]:

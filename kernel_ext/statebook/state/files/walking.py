@@ -117,6 +117,8 @@ class _Walking:
             with os.scandir(path) as found:
                 entries = sorted(found, key=_name)
         except FileNotFoundError:
+            if not folder:  # it may come back: a disk that is not there now is not a deletion of all files
+                self.found.left_out[""] = "is not there"
             return
         except OSError as error:
             self.found.left_out[folder] = f"can't be read: {(error.strerror or 'unknown').lower()}"
