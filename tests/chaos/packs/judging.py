@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 LIVES = 6
 """Lives of a batch."""
 
+_GO_ON = 3
+"""One in so many states is gone on with."""
 
 ABOUT = 1_500
 """Scenarios of a batch, all in all."""
@@ -48,8 +50,8 @@ def promised(state, folder):
     return {line["row"]: line["state"] for line in lines if "row" in line}, let_go
 
 
-def broken_promises(state, folder):
-    """Lay a state out, open it, and hold it to what was promised; then go on with it."""
+def broken_promises(state, folder, *, on):
+    """Lay a state out, open it, and hold it to what was promised; then go on with it, if so."""
     kept, let_go = promised(state, folder)
     lay_out({name: data for name, data in state.items() if not name.endswith(("/acknowledged", "/life"))}, folder)
     path = folder / "book.statebook.duckdb"
@@ -60,7 +62,8 @@ def broken_promises(state, folder):
     except StatebookError as error:
         return [f"can't be opened: {error}"]
     try:
-        return _broken(store, kept, let_go)
+        found = _broken(store, kept, let_go)
+        return found or (_gone_on(store) if on else [])
     except (StatebookError, AssertionError) as error:
         return [f"breaks: {error!r}"]
     finally:
@@ -76,24 +79,22 @@ def _broken(store, kept, let_go):
         if name
     ]
     found += [f"lost: {name}" for name in kept.keys() - set(named)]
-    sound = {}
     for name in named:
         try:
-            sound[name] = read(store, name)
+            read(store, name)
         except StoreError as error:
             if not (name in let_go and "was let go of" in str(error)):
                 found.append(f"unreadable: {name}: {error}")
             continue
         if name in kept and {key: tuple(value) for key, value in kept[name].items()} != held(store, name):
             found.append(f"other content: {name}")
-    found += [f"verify: {line}" for line in store.verify().damage]
-    if not found:
-        found += _gone_on(store, sound)
-    return found
+    return found + [f"verify: {line}" for line in store.verify().damage]
 
 
-def _gone_on(store, sound):
+def _gone_on(store):
     """The next kernel takes a snapshot with all that there ever was, lets go of the rest, and can read it again."""
+    names = [name for (name,) in store.database.rows("SELECT name FROM snapshots WHERE kept")]
+    sound = {name: read(store, name) for name in names}
     state = {f"{name} {key}": data for name, each in sound.items() for key, data in each.items()} | {"new": b"new" * 99}
     row, _ = keep(store, state)
     planned = plan(store, keep=1, rewriter=Rewriter())
@@ -119,7 +120,7 @@ def judge(recorder, folder, seed, count, how=""):
             total.update({"scenarios": 1, fate: 1, moment.around or "other": 1, "states": key not in known})
             if key not in known:
                 known.add(key)
-                for said in broken_promises(state, now):
+                for said in broken_promises(state, now, on=len(known) % _GO_ON == 0):
                     total["broken"] += 1
                     name = f"{seed}.{moment.life}/{moment.place}/{fate}"
                     print(json.dumps({"scenario": name, "broken": said}), flush=True)
