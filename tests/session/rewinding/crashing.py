@@ -1,7 +1,7 @@
 """A process that goes back and is killed at one of the moments of the move: ``python crashing.py FOLDER MOMENT``.
 
-``MOMENT`` counts commits (before and after each) and changes of files (before and after each); -1 is none. It prints how
-many there were, when it lives.
+``MOMENT`` counts commits and changes of files, before and after each; -1 is none. It prints how many there were, when
+it lives.
 """
 
 import asyncio

@@ -1,5 +1,6 @@
 """What models are shown after a move: the context of the point, and one line, which stays the same bytes."""
 
+from statebook.model.offline.turn import split_prompt
 from statebook.run.asking.request import window_of
 from statebook.run.seams import Silent
 from statebook.session.rewinding.move import redo
@@ -100,9 +101,7 @@ def test_memory_is_recalled_as_of_the_head(worked):
     assert "boats are red" not in book.session.run(4).started.recalled
 
 
-def test_the_offline_model_answers_the_prompt_and_not_the_line(notebook):
-    from statebook.model.offline.turn import split_prompt
-
+def test_the_offline_model_answers_the_prompt_and_not_the_line():
     blocks, prompt = split_prompt("<rewound>The person went back.</rewound>\n\n<memory>\nM1 a\n</memory>\n\nWhat?")
     assert (blocks, prompt) == ([(None, "M1 a")], "What?")
 

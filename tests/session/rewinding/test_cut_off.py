@@ -1,6 +1,5 @@
 """A move that is killed at any of its moments leaves the old state or the new one, for all parts."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +46,7 @@ def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path, notebook
         told = [notice for notice in book.temporary.notices if "was cut off" in notice]
         assert len(told) <= 1
         assert not finish_move(book.session), "once is enough"
-        assert not [name for name in os.listdir(folder) if name.endswith(".part")], "nothing staged is left"
+        assert not list(folder.glob("*.part")) + list(folder.glob(".*.part")), "nothing staged is left"
         assert book.store.verify().whole
         found.add((moved, bool(told)))
         book.temporary.close()

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 from statebook.errors import UnknownName, UsageError
-from statebook.protocol.journal.events import MemoryForgotten, MemoryKept, RuleSet, RulesReplaced, ToolStateSet
 from statebook.protocol.approvals import Grant, Rule
+from statebook.protocol.journal.events import MemoryForgotten, MemoryKept, RuleSet, RulesReplaced, ToolStateSet
 from statebook.session.rewinding.carry import carried
 from statebook.session.rewinding.looking.compare import compare, described
 from statebook.session.rewinding.looking.tree import tree

@@ -1,0 +1,214 @@
+"""Going back and forth in a real shell: shown first, asked about, done; only a person decides."""
+
+import builtins
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from statebook.errors import UsageError
+from statebook.testing import call, say
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter-data"))
+
+
+@pytest.fixture
+def worked(cell, use):
+    """Two runs, the second of which makes a variable, a file and a memory."""
+
+    def start(*more):
+        session = use(
+            say("one"),
+            call("python", {"code": "made = 5; open('out.txt', 'w').write('x')"}),
+            call("remember", {"text": "boats are red"}),
+            say("two"),
+            *more,
+        )
+        cell("%agent tools allow python")
+        cell("%%agent\nfirst")
+        cell("%%agent\nsecond")
+        return session
+
+    return start
+
+
+def test_a_preview_changes_nothing(cell, worked, shell):
+    session = worked()
+    before = session.store.journal.last_seq
+    _, printed = cell("%agent rewind r2 --preview")
+    assert "Go back to where r2 began?" in printed
+    for line in ("1 run leaves it", "M1    goes: boats are red", "made removed", "out.txt  -1"):
+        assert line in printed
+    assert session.store.journal.last_seq == before
+    assert shell.user_ns["made"] == 5
+
+
+def test_where_nobody_is_there_it_says_what_to_type_and_does_nothing(cell, worked):
+    session = worked()
+    _, printed = cell("%agent rewind r2")
+    assert "Go back to where r2 began?" in printed
+    assert "Nobody is there to agree, so nothing was moved. `%agent rewind r2 --yes` does not ask." in printed
+    assert session.store.journal.branch.name == "main"
+
+
+@pytest.mark.parametrize(("word", "branch"), [("y", "main-2"), ("", "main"), ("no", "main")])
+def test_a_person_is_asked_once(cell, worked, monkeypatch, word, branch):
+    session = worked()
+    asked = []
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(builtins, "input", lambda prompt: asked.append(prompt) or word)
+    _, printed = cell("%agent rewind r2")
+    assert asked == ["Go back to where r2 began? [y/N] "]
+    assert session.store.journal.branch.name == branch
+    assert ("Nothing was moved" in printed) is (branch == "main")
+
+
+def test_back_and_forth(cell, worked, shell):
+    session = worked(say("other"))
+    _, printed = cell("%agent rewind --yes")
+    assert "Back at where r2 began" in printed
+    assert "`" not in printed.partition("All that was left is at #")[0]
+    assert "made" not in shell.user_ns
+    assert "%agent status" not in printed
+    cell("%%agent\nsecond, otherwise")
+    assert session.store.run_numbers() == [1, 3]
+    result, _ = cell("%agent checkpoints")
+    text = repr(result)
+    assert text.splitlines()[0].startswith("●   #")
+    assert "main-2 ← you are here" in text
+    assert "╰─●" in text or "●─╯" in text
+    difference, _ = cell("%agent diff main")
+    assert "M1    the head of main: boats are red" in repr(difference)
+    _, printed = cell("%agent take main --memory all --variables made --as found")
+    assert "Remembered here too: M1." in printed
+    assert shell.user_ns["found"] == 5
+    _, printed = cell("%agent redo --yes")
+    assert shell.user_ns["made"] == 5
+    assert "Returned to #" in printed
+    cell("%agent switch main-2 --yes")
+    assert shell.user_ns["found"] == 5
+
+
+def test_points_are_made_named_and_gone_to(cell, worked, shell):
+    session = worked()
+    made, _ = cell("%agent checkpoint before the mess")
+    assert "“before the mess”" in repr(made)
+    shell.user_ns["made"] = "mess"
+    cell("%agent rewind before the mess --yes")
+    assert shell.user_ns["made"] == 5
+    cell("%agent checkpoint start --at #1")
+    forked, _ = cell("%agent fork start trial")
+    assert "Branch trial starts at #1" in repr(forked)
+    renamed, _ = cell("%agent branches trial attempt")
+    assert "attempt" in repr(renamed)
+    assert session.store.journal.find_branch("attempt") is not None
+    _, printed = cell("%agent fork start attempt")
+    assert "There is a branch 'attempt' already." in printed
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("%agent rewind mian", "Did you mean 'main'?"),
+        ("%agent rewind r2 --scope memries", "'memries' is no scope. Write all, or parts joined by +"),
+        ("%agent switch main", "main is the current branch."),
+        ("%agent switch #1", "#1 is no branch. `%agent rewind #1` goes there."),
+        ("%agent redo", "There is no move to return from on this line."),
+        ("%agent take main", "Take what?"),
+        ("%agent take main --memory x", "x are no memories; write M3,M5 or all"),
+        ("%agent take main --variables a,b --as c", "--as gives each variable one name."),
+        ("%agent checkpoints --branch mian", "Did you mean 'main'?"),
+        ("%agent undo", "There is no ordinary cell to undo"),
+        ("%agent branches nope x", "There is no branch 'nope'."),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(cell, worked, line, told):
+    worked()
+    _, printed = cell(line)
+    assert told in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["rewind r1 --yes", "redo --yes", "switch main --yes", "fork r1 x", "take main --memory all", "vacuum --yes"],
+)
+def test_neither_code_nor_a_thread_of_the_agent_can_move_the_session(cell, use, shell, line):
+    session = use(
+        say("one"),
+        call("python", {"code": f"get_ipython().run_line_magic('agent', {line!r})"}),
+        say("two"),
+    )
+    cell("%agent tools allow python")
+    cell("%%agent\nfirst")
+    cell("%%agent\nsecond")
+    assert "Code that the agent runs can't start or steer an agent." in session.run(2).calls[0].result.text
+    with (
+        ThreadPoolExecutor(1) as threads,
+        pytest.raises(UsageError, match=f"Only a person can write %agent {line.split()[0]}"),
+    ):
+        threads.submit(shell.run_line_magic, "agent", line).result(30)
+    assert list(session.store.journal.branches) == [1]
+
+
+def test_the_status_names_cells_that_no_longer_match(cell, worked, monkeypatch):
+    from statebook.magic import surroundings
+
+    monkeypatch.setattr(surroundings, "cell_id", lambda _: "a")
+    session = worked()
+    cell("%agent rewind r2 --yes")
+    status, _ = cell("%agent")
+    assert "stale outputs  r2 second" in repr(status)
+    cell("%agent redo --yes")
+    status, _ = cell("%agent")
+    assert "stale outputs" not in repr(status)
+    assert session.shown == {"a": 2}
+
+
+def test_a_vacuum_is_shown_and_asked_about(cell, worked, shell):
+    session = worked()
+    for number in range(3):
+        shell.user_ns["big"] = bytes([number]) * 200_000
+        cell("%agent checkpoint")
+    _, printed = cell("%agent vacuum --keep 1")
+    assert "Let go of what is not needed any more?" in printed
+    assert "`%agent vacuum --yes` does not ask" in printed
+    _, printed = cell("%agent vacuum --keep 1 --yes")
+    assert "free now" in printed
+    assert session.store.verify().whole
+
+
+def test_one_checkpoint_is_written_out(cell, worked, tmp_path):
+    worked()
+    exported, _ = cell("%agent export r2 copy.statebook.duckdb")
+    assert "copy.statebook.duckdb" in repr(exported)
+    assert (tmp_path / "copy.statebook.duckdb").exists()
+
+
+def test_tab_offers_points_scopes_and_what_can_be_taken(cell, worked, shell):
+    worked()
+    cell("%agent checkpoint good one")
+    cell("%agent rewind r2 --yes")
+
+    def offered(line):
+        with provisionalcompleter():
+            return [each.text for each in shell.Completer.completions(line, len(line))]
+
+    assert {"head", "main", "main-2", "r1", '"good one"'} <= set(offered("%agent rewind "))
+    assert offered("%agent rewind #1")[:1] == ["#1"] or "#1" in offered("%agent rewind #")
+    assert "+memory" in offered("%agent rewind r1 --scope +")
+    assert offered("%agent switch ")[:2] == ["main", "main-2"]
+    assert "M1" in offered("%agent take main --memory ")
+    assert "made" in offered("%agent take main --variables ")
+    assert {"rewind", "redo", "checkpoints", "checkpoint"} <= set(offered("%agent re")) | set(offered("%agent che"))
+
+
+@pytest.mark.parametrize(
+    "command", ["rewind", "redo", "undo", "fork", "branches", "switch", "diff", "take", "checkpoints"]
+)
+def test_each_tells_how_it_is_written(cell, command):
+    _, printed = cell(f"%agent {command} -h")
+    assert printed.startswith(f"usage: %agent {command}")
