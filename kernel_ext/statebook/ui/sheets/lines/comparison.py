@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from statebook.ids import run_name
 from statebook.session.rewinding.looking.compare import Comparison, VariableChange
-from statebook.ui.escape import code, one_line, prose, words
+from statebook.ui.escape import code, one_line, prose, visible, words
 
 from .pieces import count, diff_html, diff_text, line_cell, section, style, table
 
@@ -25,7 +25,7 @@ class ComparisonSheet:
         lines = [self.headline]
         for name, told, inside in self._sections(html=False):
             lines += [f"  {name:<13} {told}", *(f"    {line}" for line in inside)]
-        return "\n".join([*lines, *(f"  {note}" for note in self.found.notes)])
+        return visible("\n".join([*lines, *(f"  {note}" for note in self.found.notes)]))
 
     def _repr_html_(self) -> str:
         """IPython's hook; every text escaped."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from statebook.ids import checkpoint_name, run_name
+from statebook.session.rewinding.after.told import call_line
 from statebook.session.rewinding.move import Moved
 from statebook.session.rewinding.plan import Preview, RunLine
-from statebook.session.rewinding.after.told import call_line
 from statebook.state.snapshots.restoring import Outcome
 from statebook.tools.policy import show_rule
-from statebook.ui.escape import code, one_line, prose, words
+from statebook.ui.escape import code, one_line, prose, visible, words
 
 from .pieces import count, diff_html, diff_text, line_cell, listed, section, style, table
 
@@ -38,7 +38,7 @@ class PreviewSheet:
             lines += [f"    {line}" for line in inside]
         if self._effects:
             lines += ["  Stays done outside:", *(f"    {line}  ({name})" for line, name in self._effects)]
-        return "\n".join([*lines, *(f"  {note}" for note in self._notes)])
+        return visible("\n".join([*lines, *(f"  {note}" for note in self._notes)]))
 
     def _repr_html_(self) -> str:
         """IPython's hook; every text escaped."""

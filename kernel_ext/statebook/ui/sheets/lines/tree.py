@@ -45,11 +45,11 @@ class TreeSheet:
         wide = max(min(graph.lanes, _LANES) * 2, 2)
         lines = []
         for index, (row, cell) in enumerate(rows):
-            refs = "".join(f"[{visible(ref)}] " for ref in self._refs(index, row, graph))
+            refs = "".join(f"[{ref}] " for ref in self._refs(index, row, graph))
             what = f"{refs}{one_line(_what(row), _WIDE)}"
             extra = " · ".join(filter(None, [_extra(row), _ago(self.now, row.time)]))
             lines.append(f"{_drawn(cell):<{wide}}{checkpoint_name(row.number):<6} {what}  {extra}".rstrip())
-        return "\n".join([*lines, self._foot])
+        return visible("\n".join([*lines, self._foot]))
 
     def _repr_html_(self) -> str:
         """IPython's hook; every text escaped."""
