@@ -16,7 +16,6 @@ from .places import why_refused
 VERSION = 1
 _UNKEPT = "unkept:"
 _HINT = "Take another checkpoint, or restore a whole copy of the store."
-_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class FilesManifest:
 
     def document(self, parent: FilesManifest | None = None) -> dict[str, Any]:
         """The manifest as JSON-able values; with a parent, only what differs from it."""
-        before = parent.files if parent else _NOTHING
+        before: Mapping[str, FileState] = parent.files if parent else {}
         return {
             "version": VERSION,
             "delta": parent is not None,
