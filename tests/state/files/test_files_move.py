@@ -11,7 +11,7 @@ import pytest
 from moves import contents, fill, for_nobody, mover, plan_back
 from packed import PackedChunks
 from statebook.errors import StoreDamaged, WorkspaceError
-from statebook.state.files import FilesManifest, Mover, WorkspaceFiles
+from statebook.state.files import FilesManifest, Mover, WorkspaceFiles, places
 
 posix = pytest.mark.skipif(os.name == "nt", reason="as POSIX has it")
 
@@ -57,6 +57,17 @@ def test_there_and_back(root, files, chunks, worked):
     moving.stage(again)
     assert moving.apply(again).kept == ()
     assert contents(root) == new
+
+
+def test_there_and_back_where_folders_can_not_be_opened(root, files, chunks, worked, monkeypatch):
+    monkeypatch.setattr(places, "_RELATIVE", False)  # as on Windows
+    test_there_and_back(root, files, chunks, worked)
+
+
+@posix
+def test_nothing_is_written_through_a_link_where_folders_can_not_be_opened(root, files, chunks, tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "_RELATIVE", False)
+    test_nothing_is_written_through_a_link(root, files, chunks, tmp_path)
 
 
 def test_what_was_staged_is_not_part_of_the_workspace(root, files, chunks, worked):
