@@ -27,7 +27,9 @@ from .reading import digest_at, fetch
 
 _PART = ".statebook.part"
 _TAG = 8
-"""Hexadecimal digits of the owner and of the path in the name of a staged file."""
+"""Hexadecimal digits of the owner in the name of a staged file."""
+_PATH = 32
+"""The same of the path: all of its digest, as two files that shared a name would take each other's content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Mover:
         return self._sweep(folders)
 
     def _sweep(self, folders: Iterable[str]) -> int:
-        pattern = re.compile(rf"{re.escape(self._mine)}[0-9a-f]{{{_TAG}}}{re.escape(_PART)}")
+        pattern = re.compile(rf"{re.escape(self._mine)}[0-9a-f]{{{_PATH}}}{re.escape(_PART)}")
         count = 0
         for folder in folders:
             with suppress(OSError), self._place.folder(folder) as handle:
@@ -145,7 +147,7 @@ class Mover:
         if digest_of(data) != order.state.digest:
             raise StoreDamaged(f"The kept content of {order.path!r} has changed.", "Restore a whole copy of the store.")
         folder = self._place.nearest(order.path)
-        name = f"{self._mine}{digest_of(order.path.encode())[:_TAG]}{_PART}"
+        name = f"{self._mine}{digest_of(order.path.encode())}{_PART}"
         with self._place.folder(folder) as handle:
             with suppress(FileNotFoundError):
                 os.unlink(handle.at(name), dir_fd=handle.fd)
