@@ -97,3 +97,30 @@ def test_a_strangers_store_runs_no_code_when_its_variables_are_brought_back(kern
     kernel.cell("%agent rewind head --scope variables --yes")
     assert kernel.cell("print(hook())").text == "1\n"
     assert (mine / "caught.txt").exists()
+
+
+WATCH = """
+from statebook.state.snapshots import variables as watched
+careful, others_run = [], watched.others_run
+def watch(namespace):
+    careful.append(others_run(namespace))
+    return careful[-1]
+watched.others_run = watch
+"""
+
+
+def test_nothing_of_the_kernels_own_makes_its_snapshots_careful(kernel_on, notebook, env):
+    """A thread or task of the kernel's that is taken for the user's would make each snapshot look at everything."""
+    kernel = kernel_on(notebook, env=env)
+    kernel.cell('use(call("list_files", {}), call("python", {"code": "x = [1]"}), say("Done."))')
+    kernel.cell("%config Statebook.snapshots = 'cells'")
+    allow(kernel)
+    kernel.cell(WATCH)
+    kernel.cell("%%agent\nGo.")
+    kernel.cell("x.append(2)")
+    kernel.cell("import asyncio\nawait asyncio.sleep(0)\nx.append(3)")
+    assert kernel.cell("print(len(careful) > 5, any(careful))").text == "True False\n"
+    kernel.cell(
+        "import threading\nt = threading.Thread(target=threading.Event().wait, args=(60,), daemon=True); t.start()"
+    )
+    assert kernel.cell("print(any(careful))").text == "True\n"

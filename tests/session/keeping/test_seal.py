@@ -46,6 +46,12 @@ def test_a_foreign_store_brings_plain_data_and_runs_no_code(foreign, monkeypatch
     assert {"Trap", "trap", "hook"}.isdisjoint(names)
 
 
+def test_opening_a_foreign_store_says_so_in_one_line(foreign):
+    session, *_ = foreign
+    (notice,) = session.notices
+    assert notice.endswith("only plain data is loaded, and no code, until you write `%agent trust`.")
+
+
 def test_a_foreign_snapshot_that_is_prepared_and_applied_runs_no_code_either(foreign):
     _, names, variables, name = foreign
     variables.apply(variables.prepare(name))

@@ -43,7 +43,7 @@ _GIGABYTE = 10**9
 
 
 class SessionKeeper:
-    """See `statebook.run.seams.Keeper`. For the main thread."""
+    """See `statebook.run.seams.Keeper`. For one thread at a time: the one that runs the cell, or its run."""
 
     def __init__(self, store: Store, root: Path, kernel: Kernel | None, settings: Callable[[], Settings]) -> None:
         """``root`` is the folder whose files are kept; ``kernel`` None: there are no variables to keep."""
@@ -109,8 +109,10 @@ class SessionKeeper:
             return ""
         try:
             name = self.variables.name_at_head()
-            lacking = self.variables.lacking(name) if name else set()
-            return can_come_back(checkpoint_name(self._store.journal.head_checkpoint()), lacking)
+            found = self.variables.find(name) if name else None
+            lacking = self.variables.lacking(name) if found else set()
+            number = checkpoint_name(self._store.journal.head_checkpoint())
+            return can_come_back(number, lacking, plain=found is not None and not found.trusted)
         except StatebookError:  # damage is told where somebody wants them back
             return ""
 

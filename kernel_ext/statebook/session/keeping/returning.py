@@ -9,6 +9,8 @@ from statebook.protocol.messages import ToolCall
 from statebook.state.snapshots.restoring import Outcome
 
 _NAMED = 6
+_BACK = "%agent rewind head --scope variables"
+_ELSEWHERE = "They were kept elsewhere, so only plain data is loaded, and no code, until you write `%agent trust`."
 
 
 def came_back(outcomes: Sequence[Outcome], *, plain: bool) -> str:
@@ -19,18 +21,16 @@ def came_back(outcomes: Sequence[Outcome], *, plain: bool) -> str:
     if lost:
         parts.append(f"Could not be brought back: {_list(lost, '; ')}.")
     if plain and lost:
-        parts.append("These snapshots come from elsewhere, so only plain data is loaded; `%agent trust` loads all.")
+        parts.append(_ELSEWHERE)
     return " ".join(parts)
 
 
-def can_come_back(checkpoint: str, lacking: Collection[str]) -> str:
+def can_come_back(checkpoint: str, lacking: Collection[str], *, plain: bool) -> str:
     """The line when a session is opened in a kernel without its variables; "" where none is lacking."""
     if not lacking:
         return ""
-    return (
-        f"The variables of {checkpoint} ({_list(sorted(lacking))}) can be brought back:"
-        " `%agent rewind head --scope variables`."
-    )
+    line = f"The variables of {checkpoint} ({_list(sorted(lacking))}) can be brought back: `{_BACK}`."
+    return f"{line} {_ELSEWHERE}" if plain else line
 
 
 def code_of(call: ToolCall) -> str:

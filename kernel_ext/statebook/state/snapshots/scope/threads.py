@@ -22,15 +22,22 @@ _KERNEL = (
 )
 """Names, or their beginnings, of threads that run no code of the user's."""
 
+_OF_KERNEL = frozenset({"ipykernel", "IPython", "zmq", "tornado", "debugpy", "_pydevd_bundle", "_pydev_bundle"})
+"""Packages of whose own threads the same is true, whatever their names (ipykernel looks whether its parent lives)."""
+
 _POOL = concurrent.futures.thread.__file__
 
 
 def others_run(namespace: Mapping[str, Any]) -> bool:
     """Whether a thread, or a task of this thread's event loop, may run the user's code. Errs towards yes."""
     here = threading.current_thread()
-    others = [each for each in threading.enumerate() if each is not here and not each.name.startswith(_KERNEL)]
+    others = [each for each in threading.enumerate() if each is not here and not _is_of_kernel(each)]
     frames = sys._current_frames() if others else {}  # noqa: SLF001 - documented, and the only way to see what a thread does
     return not all(_is_idle(frames.get(each.ident or 0)) for each in others) or _task_runs(namespace)
+
+
+def _is_of_kernel(thread: threading.Thread) -> bool:
+    return thread.name.startswith(_KERNEL) or type(thread).__module__.partition(".")[0] in _OF_KERNEL
 
 
 def _is_idle(frame: types.FrameType | None) -> bool:
