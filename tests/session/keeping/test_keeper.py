@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import pytest
 import statebook
-from statebook.errors import RunPaused, StoreFull
+from statebook.errors import RunPaused, StoreFull, UsageError
 from statebook.protocol.calls import Limits
 from statebook.session.registry import named
+from statebook.session.rewinding.move import move
+from statebook.session.rewinding.parts import parts_of
+from statebook.session.rewinding.plan import foresee
+from statebook.session.rewinding.points import point
 from statebook.state.snapshots import SnapshotBudget
 from statebook.store.journal import Place
 from statebook.store.reading.snapshots import SnapshotsAt
@@ -279,3 +283,23 @@ def test_a_move_to_a_checkpoint_without_a_snapshot_uses_the_one_before_it_only_i
     later = store.journal.checkpoint("person")
     store.commit([(Place(), later)])
     assert at.checkpoint(later.checkpoint) == ""
+
+
+def test_where_what_there_is_now_can_not_be_kept_nothing_moves(kept_in, go, monkeypatch):
+    session, names = kept_in(python("x = [1]"), say("Done."))
+    go(session.ask("Go."))
+    names["x"].append(2)
+    one = session.session
+    target = point(session.store, "head")
+
+    def full(*_):
+        raise StoreFull("The disk is full.", "Free some space.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(session.store.chunks, "sync", full)
+        preview = foresee(one, parts_of(one), target, ("variables",))
+        with pytest.raises(UsageError, match="could not be kept, so nothing was moved: The disk is full"):
+            move(one, parts_of(one), preview)
+    assert names["x"] == [1, 2]
+    move(one, parts_of(one), foresee(one, parts_of(one), point(session.store, "head"), ("variables",)))
+    assert names["x"] == [1]

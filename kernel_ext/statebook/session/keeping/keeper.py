@@ -61,6 +61,8 @@ class SessionKeeper:
         """Runs that this kernel has worked on."""
         self._size = -1
         self._said: set[str] = set()
+        self.refused = ""
+        """Why nothing was kept the last time; "" when it was."""
 
     # -- around a run --------------------------------------------------------------------------------------------
 
@@ -74,12 +76,15 @@ class SessionKeeper:
 
     def keep(self, reason: Reason, calls: Sequence[ToolCall] = ()) -> Kept:
         """See `Keeper`. Commit what it gives with the checkpoint."""
+        self.refused = ""
         if self._settings().snapshots == "off":
+            self.refused = "snapshots are off: `%config Statebook.snapshots = 'agent'`"
             return Kept()
         try:
             self.drain()
             return self._keep(reason, calls)
         except Exception as error:  # noqa: BLE001 - objects of the user's own may raise anything, and the run goes on
+            self.refused = _line(error)
             return Kept(note=self.failed(error))
 
     def failed(self, error: BaseException) -> str:
@@ -176,6 +181,7 @@ class SessionKeeper:
             return Kept(self.variables.newest() if self.variables else "", self.files.newest(), note=self.notes())
         budget = self.budget(reason)
         if budget is None:
+            self.refused = "the session has reached its limit on disk (store_size): `%agent vacuum` makes room"
             return Kept(note=self.notes())
         kept = self._take(reason, calls, budget)
         if self._store.chunks.unsafe({digest for row in kept.rows for digest in row.chunks}):

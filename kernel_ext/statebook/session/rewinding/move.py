@@ -61,6 +61,7 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
     """
     session.check_free()
     left = _checkpoint(session, "left")
+    _must_be_kept(session, preview, left)
     prepared = _prepared(parts, preview)
     if parts.files is not None and preview.files.doing():
         parts.files.mover.stage(preview.files)
@@ -114,12 +115,22 @@ def fork(session: Session, target: Point, name: str = "") -> Branch:
         checkpoint=target.checkpoint,
         why=f"forked at {target.name}",
         line=target.branch,
-        then=[(Place(), event) for event in _made(session, target.line, target.variables, target.files)],
+        then=[(Place(), event) for event in _made(session, target.checkpoint, target.variables, target.files)],
         aside=True,
     )
 
 
 # -- the steps of a move -------------------------------------------------------------------------------------------
+
+
+def _must_be_kept(session: Session, preview: Preview, left: CheckpointMade) -> None:
+    """UsageError where what is there now could not be returned to: then nothing moves."""
+    lost = "variables" in preview.parts and preview.variables and not left.snapshot
+    if lost or (preview.files.doing() and not left.files):
+        raise UsageError(
+            f"What there is now could not be kept, so nothing was moved: {session.keeper.refused}.",
+            "`--scope conversation+memory` moves without variables and files.",
+        )
 
 
 def _checkpoint(session: Session, reason: Reason, label: str = "") -> CheckpointMade:
@@ -170,20 +181,20 @@ def _carried(session: Session, preview: Preview) -> list[Event]:
 
 def _mixed(session: Session, preview: Preview, left: CheckpointMade) -> list[Event]:
     """The checkpoint of the new state, where it is not that of the point: see `_made`."""
-    journal, target = session.store.journal, preview.target
-    line = target.line if preview.moves_conversation else (journal.current, journal.last_seq)
+    target = preview.target
+    newest = target.checkpoint if preview.moves_conversation else left.checkpoint
     variables = target.variables if "variables" in preview.parts else left.snapshot
     files = target.files if "files" in preview.parts else left.files
-    return _made(session, line, variables, files)
+    return _made(session, newest, variables, files)
 
 
-def _made(session: Session, line: tuple[int, int], variables: str, files: str) -> list[Event]:
-    """A checkpoint that keeps these, where the newest one of a line keeps others."""
-    newest = Checkpoints(session.store).at(*line)
-    if (variables, files) == ((newest.variables, newest.files) if newest else ("", "")):
+def _made(session: Session, newest: int, variables: str, files: str) -> list[Event]:
+    """A checkpoint that keeps these, where the ``newest`` one of its line (0: none) keeps others."""
+    mark = Checkpoints(session.store).find(newest) if newest else None
+    if (variables, files) == ((mark.variables, mark.files) if mark else ("", "")):
         return []
     made = session.store.journal.checkpoint("moved")
-    return [replace(made, parent=newest.number if newest else 0, snapshot=variables, files=files)]
+    return [replace(made, parent=newest, snapshot=variables, files=files)]
 
 
 def finished_with(outcomes: Sequence[Outcome], kept: Sequence[tuple[str, str]]) -> MoveFinished:
