@@ -314,6 +314,23 @@ def test_packs_that_are_removed_under_the_kernel_are_not_written_into_nowhere(st
     assert store.verify().whole
 
 
+@pytest.mark.skipif(os.name != "posix", reason="an open file can't be removed elsewhere")
+@pytest.mark.parametrize("synced", [False, True])
+def test_a_snapshot_that_needs_packs_that_were_removed_is_not_acknowledged(store, synced):
+    row, _ = keep(store, {"a": NOISE})
+    if synced:
+        store.chunks.put(digest_of(TEXT), TEXT)
+        store.chunks.sync()
+    shutil.rmtree(store.chunks.packs.folder)
+    assert store.chunks.has(digest_of(NOISE))
+    other = SnapshotRow("v9", "variables", {}, "", chunks=frozenset([digest_of(TEXT if synced else NOISE)]))
+    with pytest.raises(StoreError, match="1 of 1 chunks of snapshot v9 are not on disk"):
+        store.commit([(Place(), store.journal.checkpoint("person"))], snapshots=[other])
+    assert not store.chunks.has(digest_of(NOISE))
+    again, _ = keep(store, {"a": NOISE}, row)
+    assert read(store, again.name) == {"a": NOISE}
+
+
 @pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="watches Linux's way to sync")
 def test_a_pack_and_its_folders_are_synced_before_a_row_names_it(path, store, monkeypatch):
     synced = []

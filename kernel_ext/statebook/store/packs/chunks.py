@@ -104,7 +104,13 @@ class PackedChunks:
     # -- what a commit needs -----------------------------------------------------------------------------------------
 
     def insert(self) -> dict[str, Placed]:
-        """Write rows for all that is synced and has none, in the caller's transaction; then call `named` with them."""
+        """Write rows for all that is synced and has none, in the caller's transaction; then call `named` with them.
+
+        Packs that were removed since are noticed here, before a snapshot is committed that needs them.
+        """
+        if not self._known().agrees(self.packs.sizes()):
+            with self._appending:
+                self._give_up()
         return self._known().insert()
 
     def named(self, rows: Mapping[str, Placed]) -> None:
@@ -175,7 +181,7 @@ class PackedChunks:
 
     def _known(self) -> Index:
         if not self._index.loaded:
-            self.packs.begin_with(self._index.load(self.packs.sizes()))
+            self.packs.begin_with(self._index.load(self.packs.sizes))
         return self._index
 
     def _write(self, digest: str, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,11 @@ class Placed:
     stored: int
     codec: str
 
+    @property
+    def end(self) -> int:
+        """The place behind its last byte."""
+        return self.place + self.stored
+
 
 class Index:
     """Chunks by digest. For any thread; asks the database without holding its own lock.
@@ -34,39 +39,47 @@ class Index:
         self._unreachable: dict[str, Placed] = {}
         self._synced: dict[str, Placed] = {}
         self._written: dict[str, Placed] = {}
+        self._ends: dict[str, int] = {}
         self._loaded = False
-        self._newest = ""
         self._changes = 0
 
-    def load(self, sizes: Mapping[str, int]) -> str:
-        """Read the table, given the size of each pack that is there; the newest pack that can be appended to, or "".
+    def load(self, sizes: Callable[[], Mapping[str, int]]) -> str:
+        """Read the table, given how to look for the packs' sizes; the newest that can be appended to, or "".
 
         A chunk whose pack is gone or cut short does not count as kept, so that it is written again where it can be.
         """
         while True:
             changes = self._changes
             rows = self._database.rows("SELECT digest, pack, place, size, stored, codec FROM chunk ORDER BY rowid")
-            if self._take(rows, sizes, changes):
-                return self._newest
+            with self._lock:
+                if changes == self._changes:  # else rows were committed since they were asked for
+                    return self._take(rows, sizes())
 
-    def _take(self, rows: Iterable[tuple[Any, ...]], sizes: Mapping[str, int], changes: int) -> bool:
-        """Believe these rows; False where rows were committed since they were asked for."""
-        named, unreachable, newest, short = {}, {}, "", set()
+    def _take(self, rows: Iterable[tuple[Any, ...]], sizes: Mapping[str, int]) -> str:
+        self._named, self._unreachable, self._ends = {}, {}, {}
+        newest, short = "", set()
         for digest, *row in rows:
             placed = Placed(*row)
-            if placed.place + placed.stored <= sizes.get(placed.pack, -1):
-                named[digest], newest = placed, placed.pack
+            if placed.end <= sizes.get(placed.pack, -1):
+                self._named[digest], newest = placed, placed.pack
+                self._reach(placed)
             else:
-                unreachable[digest] = placed
+                self._unreachable[digest] = placed
                 short.add(placed.pack)
+        kept = {digest: placed for digest, placed in self._synced.items() if digest not in self._named}
+        self._synced = {digest: placed for digest, placed in kept.items() if placed.end <= sizes.get(placed.pack, -1)}
+        for placed in self._synced.values():
+            self._reach(placed)
+        self._loaded = True
+        return "" if newest in short else newest  # bytes behind a cut would lie where rows expect others
+
+    def _reach(self, placed: Placed) -> None:
+        self._ends[placed.pack] = max(self._ends.get(placed.pack, 0), placed.end)
+
+    def agrees(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the packs of all chunks that count as kept are there; they may be removed under a kernel."""
         with self._lock:
-            if changes != self._changes:
-                return False
-            self._named, self._unreachable = named, unreachable
-            self._synced = {digest: placed for digest, placed in self._synced.items() if digest not in named}
-            self._newest = "" if newest in short else newest  # bytes behind a cut would lie where rows expect others
-            self._loaded = True
-            return True
+            return all(end <= sizes.get(pack, -1) for pack, end in self._ends.items())
 
     @property
     def loaded(self) -> bool:
@@ -112,6 +125,8 @@ class Index:
         """All that was written is on disk."""
         with self._lock:
             self._synced |= self._written
+            for placed in self._written.values():
+                self._reach(placed)
             self._written = {}
 
     def lost(self) -> None:
