@@ -47,7 +47,8 @@ class Checkpoints:
 
     def find(self, number: int) -> Mark | None:
         """The checkpoint of that number."""
-        return self._first("AND (c.body->>'$.checkpoint')::INTEGER = ?", [number])
+        # canonical JSON begins with it: to compare texts takes a fraction of reading each row's JSON
+        return self._first("AND starts_with(c.body::VARCHAR, ?)", [f'{{"checkpoint":{number:d},'])
 
     def at(self, branch: int, upto: int) -> Mark | None:
         """The newest checkpoint of a lineage that is no newer than an entry."""

@@ -14,8 +14,8 @@ from statebook.ids import checkpoint_name
 from statebook.protocol.journal.codec import decode_event
 from statebook.protocol.journal.events import Event, SessionOpened, ToolIntended
 from statebook.protocol.journal.lines import CheckpointMade, HeadMoved, Part
+from statebook.store.store import Store
 
-from ..store import Store
 from .checkpoints import Checkpoints, Mark
 
 _KINDS = (CheckpointMade.kind, HeadMoved.kind, ToolIntended.kind, SessionOpened.kind)
@@ -80,7 +80,13 @@ class SnapshotsAt:
         return mark
 
     def _find(self, seq: int, part: Part) -> str:
-        for _, event in self._back(seq, part):
+        key = "snapshot" if part == "variables" else "files"
+        kept = self._store.database.rows(  # a long session that never kept any is not walked through
+            f"SELECT 1 FROM journal WHERE kind = '{CheckpointMade.kind}' AND seq <= ?"
+            f""" AND contains(body::VARCHAR, '"{key}":"') LIMIT 1""",
+            [seq],
+        )
+        for _, event in self._back(seq, part) if kept else ():
             if not isinstance(event, CheckpointMade):
                 break
             name = event.snapshot if part == "variables" else event.files
