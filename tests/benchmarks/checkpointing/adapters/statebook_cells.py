@@ -31,12 +31,19 @@ class Statebook:
         assert keeper.cells is not None
         self._variables, self._cells = keeper.variables, keeper.cells
         shell.events.register("pre_run_cell", lambda _info: self._cells.begin())
-        shell.events.register("post_run_cell", lambda result: self._cells.end(result.info.raw_cell, "a cell"))
+        shell.events.register("post_run_cell", self._end)
+        self._ran = False
 
     def settle(self) -> None:
         self._cells.drain()
         if said := self._keeper.notes():
             raise RuntimeError(said)
+        if self._ran and not self._variables.newest():
+            raise RuntimeError("nothing was kept")
+
+    def _end(self, result: Any) -> None:
+        self._ran = True
+        self._cells.end(result.info.raw_cell, "a cell")
 
     def point(self) -> str:
         return self._variables.newest()
