@@ -135,6 +135,21 @@ def test_folders_that_hold_something_else_stay(root, files, chunks):
     assert contents(root) == {"made": None, "made/mine": None}
 
 
+def test_a_file_comes_back_where_only_empty_folders_are_now(root, files, chunks):
+    fill(root, {"d": "1", "e": "1"})
+    target = files.before()
+    (root / "d").unlink()
+    (root / "e").unlink()
+    changed = files.after()[1]
+    (root / "d" / "x" / "y").mkdir(parents=True)
+    (root / "d" / "z").mkdir()
+    back = plan_back(files, target, changed)
+    (root / "e" / "x").mkdir(parents=True)
+    (root / "e" / "x" / ".git").write_text("never looked at, and never removed")
+    assert mover(root, chunks).apply(back).kept == (("e", "is a folder now, with other files"),)
+    assert contents(root).keys() == {"d", "e", "e/x", "e/x/.git"}
+
+
 def test_empty_folders_of_the_target_stay(root, files, chunks):
     (root / "results").mkdir()
     target = files.before()

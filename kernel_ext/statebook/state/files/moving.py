@@ -230,14 +230,21 @@ class Mover:
         return stat.S_ISREG(status.st_mode) and digest_at(self._place, path) == digest
 
     def _make_room(self, path: str) -> bool:
-        """Remove an empty folder that stands where a file shall be; False where it holds something."""
+        """Remove folders that stand where a file shall be and hold nothing but folders; False where there is more."""
         status = self._place.status(path)
-        if status is not None and stat.S_ISDIR(status.st_mode):
-            try:
-                with self._place.parent(path) as (handle, name):
-                    os.rmdir(handle.at(name), dir_fd=handle.fd)
-            except OSError:
-                return False
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            return True
+        folders = [path]
+        for folder in folders:  # grows meanwhile
+            with self._place.folder(folder) as handle:
+                for name in handle.names():
+                    inner = handle.status(name)
+                    if inner is not None and not stat.S_ISDIR(inner.st_mode):
+                        return False
+                    folders.append(f"{folder}/{name}")
+        for folder in reversed(folders):
+            with self._place.parent(folder) as (handle, name):
+                os.rmdir(handle.at(name), dir_fd=handle.fd)
         return True
 
     def _clear_folders(self, path: str, stay: frozenset[str]) -> None:
