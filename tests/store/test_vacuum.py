@@ -261,7 +261,7 @@ def opened():
     store.close()
     sys.stdout.flush()
 
-for number in (*range(1, 20), *range(20, 400, 3)):
+for number in (*range(1, 12), *range(12, 400, 4)):
     shutil.rmtree(path.parent, ignore_errors=True)
     shutil.copytree(base, path.parent)
     left = number

@@ -21,7 +21,10 @@ _BATCH = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `verify` found: counts of what was walked, and one line per damage (empty: the store is whole)."""
+    """What `verify` found: counts of what was walked, and one line per damage (empty: the store is whole).
+
+    ``chunks`` are those of snapshots, by their rows.
+    """
 
     entries: int
     artifacts: int

@@ -118,7 +118,8 @@ class SessionCommands:
         report = session.store.verify()
         rows = tuple((str(number), line) for number, line in enumerate(report.damage, 1))
         if report.whole:
-            return Sheet(f"{session.store.path.name} is whole: {report.entries} entries, {report.artifacts} artifacts.")
+            walked = f"{report.entries} entries, {report.artifacts} artifacts, {report.chunks} chunks of snapshots"
+            return Sheet(f"{session.store.path.name} is whole: {walked}.")
         hint = "The file is left as it is. Restore a copy, or keep reading what is sound with `%agent sql`."
         return Sheet(f"{session.store.path.name} is damaged in {len(rows)} places", rows, hint)
 
