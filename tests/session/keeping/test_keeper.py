@@ -6,6 +6,7 @@ import pytest
 import statebook
 from statebook.errors import RunPaused, StoreFull, UsageError
 from statebook.protocol.calls import Limits
+from statebook.run.seams import Kept
 from statebook.session.registry import named
 from statebook.session.rewinding.move import move
 from statebook.session.rewinding.parts import parts_of
@@ -274,14 +275,14 @@ def test_a_move_to_a_checkpoint_without_a_snapshot_uses_the_one_before_it_only_i
     session, _ = kept_in(python("x = 1"), say("Done."))
     go(session.ask("Go."))
     store = session.store
-    made = store.journal.checkpoint("person")
-    store.commit([(Place(), replace(made, snapshot=""))])
+    made = store.journal.checkpoint("step")
+    store.commit([(Place(1), replace(made, snapshot=""))])
     at = SnapshotsAt(store)
     assert at.checkpoint(made.checkpoint) == checkpoints(session)[-2][1] == at.head()
     intended = next(e.event for e in store.journal.entries_of_run(1) if e.event.kind == "tool_intended")
     store.commit([(Place(), intended)])
-    later = store.journal.checkpoint("person")
-    store.commit([(Place(), later)])
+    later = store.journal.checkpoint("step")
+    store.commit([(Place(1), later)])
     assert at.checkpoint(later.checkpoint) == ""
 
 
@@ -303,3 +304,18 @@ def test_where_what_there_is_now_can_not_be_kept_nothing_moves(kept_in, go, monk
     assert names["x"] == [1, 2]
     move(one, parts_of(one), foresee(one, parts_of(one), point(session.store, "head"), ("variables",)))
     assert names["x"] == [1]
+
+
+def test_a_kernel_that_died_with_calls_half_done_leaves_what_was_kept_before_them(kept_in, go, monkeypatch):
+    first, names = kept_in(python("x = 'half'"), say("Never."))
+    names["x"] = "before"
+    keeper = first.session.keeper
+    keep = keeper.keep
+    monkeypatch.setattr(keeper, "keep", lambda reason, *_: keep(reason) if reason == "before_step" else Kept())
+    with pytest.raises(RunPaused):
+        go(first.ask("Go.", limits=Limits(2)))
+    first.close()
+    second, names = kept_in(say("Done."))
+    (note,) = go(second.resume(1)).notes
+    assert names["x"] == "before"
+    assert note.endswith("They are as of #1, without what was done after it.")

@@ -100,11 +100,14 @@ class SessionKeeper:
             return ""
         self._runs.add(run.number)
         try:
-            name = self.variables.name_at_head(run.branch)
+            name, since = self.variables.name_at_head(run.branch), ""
+            if not name:  # it died while calls were at work beside each other
+                name, number = self.variables.newest_at(run.branch)
+                since = f"They are as of {checkpoint_name(number)}, without what was done after it."
             if not name or name in self._here or not self.variables.lacking(name):
                 return ""
             plain = not self.variables.find(name).trusted
-            return came_back(self.variables.bring_back(name), plain=plain)
+            return f"{came_back(self.variables.bring_back(name), plain=plain)} {since}".strip()
         except StatebookError as error:
             return f"The variables of the kernel before can't be brought back: {_line(error)}"
 

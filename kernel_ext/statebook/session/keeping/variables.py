@@ -146,6 +146,10 @@ class Variables:
         """The snapshot of the variables at the end of a branch; "" where they were not kept."""
         return self._at.head(branch)
 
+    def newest_at(self, branch: int) -> tuple[str, int]:
+        """The last snapshot before the end of a branch, and its checkpoint, whatever was done since; ("", 0)."""
+        return self._at.newest(branch)
+
     def find(self, name: str) -> Found:
         """A snapshot by its row's name. Raises StoreDamaged, and StoreError when a vacuum let go of it."""
         chain = self._store.snapshots.chain(name)

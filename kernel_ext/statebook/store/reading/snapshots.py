@@ -33,9 +33,9 @@ class SnapshotsAt:
     def checkpoint(self, number: int, part: Part = "variables") -> str:
         """The name of the snapshot of what was there at a checkpoint; "" where it was not kept.
 
-        One without a snapshot of its own uses the newest before it, if nothing that may change variables or files lies
-        between: no call of a tool that does more than read, no other kernel. UsageError when there is no such
-        checkpoint.
+        One without a snapshot of its own uses the newest before it in its run, if no call of a tool that does more
+        than read lies between. Before the run, ordinary cells may have changed anything, and nobody would know.
+        UsageError when there is no such checkpoint.
         """
         return self._find(self._mark(number).seq, part)
 
@@ -48,6 +48,20 @@ class SnapshotsAt:
             values,
         )
         return self._find(int(last[0]), part)
+
+    def newest(self, branch: int | None = None) -> tuple[str, int]:
+        """The last snapshot of variables before the end of a branch, and its checkpoint, whatever was done since.
+
+        For a kernel that died while calls were at work beside each other: better than nothing. ("", 0) for none.
+        """
+        condition, values = self._store.journal.on_lineage(branch)
+        rows = self._store.database.rows(
+            "SELECT body->>'$.snapshot', (body->>'$.checkpoint')::INTEGER FROM journal"
+            f" WHERE kind = '{CheckpointMade.kind}' AND coalesce(body->>'$.snapshot', '') <> '' AND {condition}"
+            " ORDER BY seq DESC LIMIT 1",
+            values,
+        )
+        return (str(rows[0][0]), int(rows[0][1])) if rows else ("", 0)
 
     def before(self, mark: Mark, part: Part = "variables") -> int:
         """The checkpoint whose state was there when another one began; 0 for none.
@@ -86,12 +100,16 @@ class SnapshotsAt:
             f""" AND contains(body::VARCHAR, '"{key}":"') LIMIT 1""",
             [seq],
         )
+        run = None
         for _, event in self._back(seq, part) if kept else ():
             if not isinstance(event, CheckpointMade):
                 break
             name = event.snapshot if part == "variables" else event.files
             if name:
-                return name
+                return name if run is None or self._mark(event.checkpoint).run == run else ""
+            run = self._mark(event.checkpoint).run if run is None else run
+            if not run:
+                break
         return ""
 
     def _back(self, seq: int, part: Part) -> Iterator[tuple[int, Event]]:
