@@ -302,7 +302,7 @@ def test_where_what_there_is_now_can_not_be_kept_nothing_moves(kept_in, go, monk
         with pytest.raises(UsageError, match="could not be kept, so nothing was moved: The disk is full"):
             move(one, parts_of(one), preview)
     assert names["x"] == [1, 2]
-    move(one, parts_of(one), foresee(one, parts_of(one), point(session.store, "head"), ("variables",)))
+    move(one, parts_of(one), foresee(one, parts_of(one), target, ("variables",)))
     assert names["x"] == [1]
 
 
