@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from statistics import median
@@ -50,7 +49,6 @@ def measure(folder: Path, sizes: Sizes) -> list[Figure]:
         repr(TreeSheet(tree(session.session, sizes.long_runs), utc_now()))
         whole = time.perf_counter() - began
     events = sizes.long_runs * EVENTS_PER_RUN
-    asyncio.set_event_loop(None)
     return [
         Figure(PROMISE, f"back to the middle of {events:,} events", 1000 * median(moves), "ms", "", 100),
         Figure(PROMISE, f"and its redo, over {events:,} events", 1000 * median(redos), "ms", "", 100),

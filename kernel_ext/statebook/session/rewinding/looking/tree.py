@@ -118,7 +118,7 @@ def _before(store: Store, marks: Sequence[Mark]) -> dict[int, Mark]:
     found: dict[int, Mark] = {}
     for mark in reversed(marks):
         start = store.journal.branches[mark.branch].checkpoint
-        one = below.get(mark.branch) or known.get(start) or older.find(start)
+        one = below.get(mark.branch) or known.get(start) or (older.find(start) if start else None)
         if one is not None:
             found[mark.number] = one
         below[mark.branch] = mark
