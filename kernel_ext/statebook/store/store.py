@@ -19,7 +19,8 @@ from .artifacts import Artifacts
 from .documents import Documents
 from .file.database import PATIENCE, Database
 from .journal import Journal, Place
-from .projection import Projection
+from .projections.head import Projection
+from .projections.runs import Runs
 from .schema import prepare
 from .verify import Report, verify
 from .views import VIEWS
@@ -65,6 +66,7 @@ class Store:
             if not self.journal.branches and not read_only:
                 self.journal.start_branch(MAIN, 0, checkpoint=0, why="the session's first branch")
             self.as_of_head = Projection(self.journal)
+            self.runs = Runs(self.journal, self.database)
         except BaseException:
             self.database.close()
             raise
@@ -110,6 +112,7 @@ class Store:
         kept = list(artifacts)
         entries = self._commit_with(kept, events, branch) if kept else self.journal.append(events, branch)
         self.as_of_head.skip(entries)
+        self.runs.feed(entries)
         return entries
 
     def _commit_with(
@@ -158,12 +161,7 @@ class Store:
 
     def run_numbers(self, branch: int | None = None) -> list[int]:
         """Numbers of the runs on a lineage, oldest first."""
-        condition, values = self.journal.on_lineage(branch)
-        rows = self.database.rows(
-            f"SELECT run FROM journal WHERE kind = 'run_started' AND {condition} ORDER BY seq",
-            values,
-        )
-        return [run for (run,) in rows]
+        return [each.run for each in self.runs.begun(branch)]
 
     def newest(self, limit: int) -> list[tuple[int, str, str]]:
         """The newest runs on any branch, newest first: (number, model, the first 60 characters of the prompt)."""
@@ -175,36 +173,11 @@ class Store:
 
     def open_runs(self) -> list[int]:
         """Runs on any branch that started or resumed and neither ended nor paused: their kernel died."""
-        return [run for run, paused, _ in self.unfinished_runs() if not paused]
-
-    def unfinished_runs(self) -> list[tuple[int, bool, bool]]:
-        """Runs on any branch that have not ended: (number, whether it paused, whether it ever asked), oldest first."""
-        return self.database.rows(
-            "SELECT run, arg_max(kind, seq) FILTER (WHERE kind <> 'approval_asked') = 'run_paused' AS paused,"
-            " bool_or(kind = 'approval_asked') FROM journal"
-            " WHERE kind IN ('run_started', 'run_resumed', 'run_paused', 'run_ended', 'approval_asked')"
-            " GROUP BY run HAVING arg_max(kind, seq) FILTER (WHERE kind <> 'approval_asked') <> 'run_ended'"
-            " ORDER BY run"
-        )
-
-    def doubtful_runs(self) -> list[int]:
-        """Runs that ended while it was open whether a call of theirs had happened, on any branch, oldest first."""
-        rows = self.database.rows(
-            "SELECT run FROM journal WHERE kind IN ('tool_intended', 'tool_finished', 'run_ended') GROUP BY run"
-            " HAVING bool_or(kind = 'run_ended') AND count(DISTINCT step) FILTER (WHERE kind = 'tool_intended')"
-            " > count(DISTINCT step) FILTER (WHERE kind = 'tool_finished') ORDER BY run"
-        )
-        return [run for (run,) in rows]
+        return [run for run, paused, _ in self.runs.unfinished() if not paused]
 
     def runs_with_key(self, key: str) -> list[tuple[int, str]]:
         """Runs of the current lineage that an unchanged cell made: (number, cell id), oldest first."""
-        condition, values = self.journal.on_lineage()
-        rows = self.database.rows(
-            "SELECT run, body->>'$.cell_id' FROM journal WHERE kind = 'run_started' AND (body->>'$.key') = ?"
-            f" AND {condition} ORDER BY seq",
-            [key, *values],
-        )
-        return [(run, cell or "") for run, cell in rows]
+        return [(each.run, each.cell_id) for each in self.runs.begun() if each.key == key]
 
     def models_asked(self) -> list[str]:
         """The names of the models that runs of the current lineage were begun with."""
