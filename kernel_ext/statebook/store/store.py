@@ -56,7 +56,7 @@ class Store:
                 "Rename it, or start Jupyter with PYTHONUTF8=1.",
             )
         self.path = path
-        self._session = ""
+        self._meta: dict[str, str] | None = None
         self.database = Database(path, read_only=read_only, patience=patience)
         try:
             prepare(self.database)
@@ -74,27 +74,31 @@ class Store:
     @property
     def session_id(self) -> str:
         """The session's id, made with the file."""
-        if not self._session:
-            self._session = self.get_meta("session")
-        return self._session
+        return self.get_meta("session")
 
     def get_meta(self, key: str) -> str:
         """A named value of the file itself; "" when it was never set."""
-        rows = self.database.rows("SELECT value FROM meta WHERE key = ?", [key])
-        return str(rows[0][0]) if rows else ""
+        return self._metas().get(key, "")
 
     def metas(self, prefix: str) -> dict[str, str]:
         """The named values whose names begin with ``prefix``."""
-        rows = self.database.rows("SELECT key, value FROM meta WHERE starts_with(key, ?)", [prefix])
-        return {str(key): str(value) for key, value in rows}
+        return {key: value for key, value in self._metas().items() if key.startswith(prefix)}
+
+    def _metas(self) -> dict[str, str]:
+        """All of them: one process writes the file, and a run's end asks for several."""
+        if self._meta is None:
+            self._meta = dict(self.database.rows("SELECT key, value FROM meta"))
+        return self._meta
 
     def set_meta(self, **values: str) -> None:
         """Set named values of the file itself, in one commit."""
-        with self.database.transaction():
-            for key, value in values.items():
-                self.database.write("DELETE FROM meta WHERE key = ?", [key])
-                self.database.write("INSERT INTO meta VALUES (?, ?)", [key, value])
-        self._session = values.get("session", self._session)
+        try:
+            with self.database.transaction():
+                for key, value in values.items():
+                    self.database.write("DELETE FROM meta WHERE key = ?", [key])
+                    self.database.write("INSERT INTO meta VALUES (?, ?)", [key, value])
+        finally:
+            self._meta = None
 
     # -- writing -------------------------------------------------------------------------------------------------
 
