@@ -11,6 +11,7 @@ import pickle
 import random
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -55,13 +56,15 @@ class Lane:
         record = self._folder / "record"
         environment = {"LD_PRELOAD": self._recorder, "DISK_RECORD": record, "DISK_FOLDER": self._now}
         environment["HYPOTHESIS_STORAGE_DIRECTORY"] = self._folder / "hypothesis"
-        subprocess.run(
-            [sys.executable, HERE / f"{program}.py", self._now, *map(str, arguments)],
-            env={**os.environ, **environment},
-            stdout=sys.stderr,
-            timeout=300,
-            check=True,
-        )
+        command = [sys.executable, HERE / f"{program}.py", self._now, *map(str, arguments)]
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=sys.stderr)
+        watchdog = threading.Timer(300, process.kill)  # a timeout of subprocess polls, and sleeping takes no time here
+        watchdog.start()
+        try:
+            if process.wait():
+                raise subprocess.CalledProcessError(process.returncode, command)
+        finally:
+            watchdog.cancel()
         return record
 
     def _judge(self, judge, record, seed, wanted, generation):

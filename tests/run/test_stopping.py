@@ -5,13 +5,13 @@ import time
 
 import pytest
 import statebook
-from statebook.errors import RunPaused, StoreFull, UsageError
+from statebook.errors import ModelError, RunFailed, RunPaused, StoreFull, UsageError
 from statebook.protocol.approvals import Answer, Rule
 from statebook.protocol.calls import AgentCall, Limits
 from statebook.protocol.journal.events import ToolFinished
 from statebook.protocol.models import Usage
 from statebook.run.seams import Silent
-from statebook.testing import call, hang, say
+from statebook.testing import call, fail, hang, say
 
 from .conftest import kinds, orphans
 
@@ -132,6 +132,14 @@ def test_the_time_limit_stops_a_model_that_hangs_and_keeps_its_text(session_of, 
         go(session.ask("Go", limits=Limits(seconds=0.2)))
     assert session.session.run(1).models[0].partial == "So far "
     assert go(session.resume(1, limits=Limits(seconds=30))).answer == "The end."
+
+
+def test_a_wait_before_asking_again_that_outlasts_a_ceiling_is_not_begun(session_of, go):
+    busy = ModelError("It is busy.", retryable=True, fault="overloaded", wait=100.0)
+    session = session_of(fail(busy))
+    session.session.spending.set("session", Limits(seconds=50))
+    with pytest.raises(RunFailed, match="It is busy"):
+        go(session.ask("Go"))
 
 
 def test_the_time_limit_stops_a_tool_that_hangs(session_of, go):

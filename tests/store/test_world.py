@@ -84,7 +84,8 @@ TRY = """
 import duckdb, os, pandas, pathlib, sys, uuid  # DuckDB imports uuid when it is needed: the other user may not
 from statebook.errors import StatebookError
 from statebook.store.store import Store
-from statebook.store import journal, verify, views, projection
+from statebook.store import journal, verify, views
+from statebook.store.projections import head, runs
 if os.geteuid() == 0:  # root may write anything: another user may not
     os.setgroups([])
     os.setgid(65534)
@@ -201,7 +202,14 @@ print(last, store.commit([(Place(), ToolStateSet("t", {"n": "after"}))])[-1].seq
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS counts there")
 def test_too_little_memory_loses_nothing_and_is_told(path, open_store, python):
     open_store().close()
-    told, counted = python(LOW, path).stdout.splitlines()
+    for _ in range(10):  # where a thread of DuckDB's own or Python gets no memory, the process dies, as by a kill
+        done = python(LOW, path)
+        if done.returncode == 0:
+            break
+        store = open_store()
+        assert store.verify().whole
+        store.close()
+    told, counted = done.stdout.splitlines()
     assert told.startswith(f"There is not enough memory to work on {path.name}. Free some and run the cell again")
     last, after, whole = counted.split()
     assert (int(after), whole) == (int(last) + 1, "True")

@@ -124,8 +124,9 @@ def _twin(case: _Case) -> str:
     if case.effect != "write":
         return ""
     wanted = _wish(case.call)
-    left = [number for number, *_ in case.env.store.unfinished_runs() if number != case.run.number]
-    for run in (case.run, *map(case.env.load, left)):
+    runs = case.env.store.runs
+    left = {number for number, *_ in runs.unfinished()} | {*runs.doubtful()}
+    for run in (case.run, *map(case.env.load, sorted(left - {case.run.number}))):
         for each in run.calls:
             unknown = each.in_doubt or (each.result is not None and each.result.status == "in_doubt")
             if unknown and each is not case.call and _wish(each) == wanted:

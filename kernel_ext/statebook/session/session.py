@@ -169,18 +169,18 @@ class Session:
 
     def unfinished(self) -> list[Run]:
         """Runs on any branch that paused, or that were cut off; oldest first."""
-        return [self.run(number) for number, *_ in self.store.unfinished_runs() if number != self._active]
+        return [self.run(number) for number, *_ in self.store.runs.unfinished() if number != self._active]
 
     def answerable(self) -> list[Run]:
         """The same, and those that a stop ended with a call in doubt: all that a person may have a word on."""
         return [
             self.run(number)
-            for number in sorted({run.number for run in self.unfinished()} | {*self.store.doubtful_runs()})
+            for number in sorted({run.number for run in self.unfinished()} | {*self.store.runs.doubtful()})
         ]
 
     def asking(self) -> list[Run]:
         """Those of them that paused and had asked a person something; found without reading the others."""
-        return [self.run(number) for number, paused, asked in self.store.unfinished_runs() if paused and asked]
+        return [self.run(number) for number, paused, asked in self.store.runs.unfinished() if paused and asked]
 
     def as_drawn(self, run: Run) -> Run:
         """A run as it may be drawn: one that was cut off is not drawn as one that works."""

@@ -89,12 +89,11 @@ class Spending:
         return self._worked[1]
 
     def _own(self, scope: Scope) -> tuple[str, Limits]:
-        last = self._store.journal.last_seq
-        if last > self._seq:
+        if self._store.runs.newest(LimitsSet.kind) > self._seq:
             for entry in self._store.journal.entries_anywhere(_KINDS, after=self._seq):
                 event = cast("LimitsSet", entry.event)
                 self._set[event.scope] = (entry.time.isoformat(), event.limits)
-            self._seq = last
+                self._seq = entry.seq
         return self._set.get(scope, ("", Limits()))
 
     def _others(self) -> list[Reading]:

@@ -44,17 +44,6 @@ class Place:
     step: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A recorded request to a model: where it stands, and whom it asked."""
-
-    seq: int
-    branch: int
-    run: int
-    step: int
-    model: str
-
-
 class Journal:
     """Reads and appends entries; keeps the counters that one writer may keep."""
 
@@ -292,18 +281,6 @@ class Journal:
     def entries_of_run(self, run: int) -> list[Entry]:
         """All entries of a run, on whichever branch it is."""
         return self._read("true", [], [run], (), 0)
-
-    def requests(self, key: str) -> list[Request]:
-        """The recorded requests of a key, answered or not, on all branches; newest first.
-
-        One scan: 25 ms of CPU at 100,000 entries, a fraction of what asking takes.
-        """
-        rows = self._database.rows(
-            "SELECT seq, branch, run, step, body->>'$.model' FROM journal"
-            " WHERE kind = 'model_requested' AND (body->>'$.key') = ? ORDER BY seq DESC",
-            [key],
-        )
-        return [Request(*row) for row in rows]
 
     def asked(self, run: int, prompt: str, model: str) -> tuple[str, int]:
         """The model last asked for a run, and its context; ("", 0) where that is not recorded.

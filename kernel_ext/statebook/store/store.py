@@ -22,7 +22,8 @@ from .file.database import PATIENCE, Database
 from .journal import Journal, Place
 from .packs.chunks import PackedChunks
 from .packs.snapshots import KeptSnapshots
-from .projection import Projection
+from .projections.head import Projection
+from .projections.runs import Runs
 from .schema import prepare
 from .upkeep.sizes import StoreSize, size_of
 from .verify import Report, verify
@@ -59,7 +60,7 @@ class Store:
                 "Rename it, or start Jupyter with PYTHONUTF8=1.",
             )
         self.path = path
-        self._session = ""
+        self._meta: dict[str, str] | None = None
         self.database = Database(path, read_only=read_only, patience=patience)
         try:
             prepare(self.database)
@@ -71,6 +72,7 @@ class Store:
             if not self.journal.branches and not read_only:
                 self.journal.start_branch(MAIN, 0, checkpoint=0, why="the session's first branch")
             self.as_of_head = Projection(self.journal)
+            self.runs = Runs(self.journal, self.database)
         except BaseException:
             self.database.close()
             raise
@@ -78,27 +80,31 @@ class Store:
     @property
     def session_id(self) -> str:
         """The session's id, made with the file."""
-        if not self._session:
-            self._session = self.get_meta("session")
-        return self._session
+        return self.get_meta("session")
 
     def get_meta(self, key: str) -> str:
         """A named value of the file itself; "" when it was never set."""
-        rows = self.database.rows("SELECT value FROM meta WHERE key = ?", [key])
-        return str(rows[0][0]) if rows else ""
+        return self._metas().get(key, "")
 
     def metas(self, prefix: str) -> dict[str, str]:
         """The named values whose names begin with ``prefix``."""
-        rows = self.database.rows("SELECT key, value FROM meta WHERE starts_with(key, ?)", [prefix])
-        return {str(key): str(value) for key, value in rows}
+        return {key: value for key, value in self._metas().items() if key.startswith(prefix)}
+
+    def _metas(self) -> dict[str, str]:
+        """All of them: one process writes the file, and a run's end asks for several."""
+        if self._meta is None:
+            self._meta = dict(self.database.rows("SELECT key, value FROM meta"))
+        return self._meta
 
     def set_meta(self, **values: str) -> None:
         """Set named values of the file itself, in one commit."""
-        with self.database.transaction():
-            for key, value in values.items():
-                self.database.write("DELETE FROM meta WHERE key = ?", [key])
-                self.database.write("INSERT INTO meta VALUES (?, ?)", [key, value])
-        self._session = values.get("session", self._session)
+        try:
+            with self.database.transaction():
+                for key, value in values.items():
+                    self.database.write("DELETE FROM meta WHERE key = ?", [key])
+                    self.database.write("INSERT INTO meta VALUES (?, ?)", [key, value])
+        finally:
+            self._meta = None
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -123,6 +129,7 @@ class Store:
         else:
             entries = self.journal.append(events, branch)
         self.as_of_head.skip(entries)
+        self.runs.feed(entries)
         return entries
 
     def _commit_with(
@@ -184,12 +191,7 @@ class Store:
 
     def run_numbers(self, branch: int | None = None) -> list[int]:
         """Numbers of the runs on a lineage, oldest first."""
-        condition, values = self.journal.on_lineage(branch)
-        rows = self.database.rows(
-            f"SELECT run FROM journal WHERE kind = 'run_started' AND {condition} ORDER BY seq",
-            values,
-        )
-        return [run for (run,) in rows]
+        return [each.run for each in self.runs.begun(branch)]
 
     def newest(self, limit: int) -> list[tuple[int, str, str]]:
         """The newest runs on any branch, newest first: (number, model, the first 60 characters of the prompt)."""
@@ -201,36 +203,11 @@ class Store:
 
     def open_runs(self) -> list[int]:
         """Runs on any branch that started or resumed and neither ended nor paused: their kernel died."""
-        return [run for run, paused, _ in self.unfinished_runs() if not paused]
-
-    def unfinished_runs(self) -> list[tuple[int, bool, bool]]:
-        """Runs on any branch that have not ended: (number, whether it paused, whether it ever asked), oldest first."""
-        return self.database.rows(
-            "SELECT run, arg_max(kind, seq) FILTER (WHERE kind <> 'approval_asked') = 'run_paused' AS paused,"
-            " bool_or(kind = 'approval_asked') FROM journal"
-            " WHERE kind IN ('run_started', 'run_resumed', 'run_paused', 'run_ended', 'approval_asked')"
-            " GROUP BY run HAVING arg_max(kind, seq) FILTER (WHERE kind <> 'approval_asked') <> 'run_ended'"
-            " ORDER BY run"
-        )
-
-    def doubtful_runs(self) -> list[int]:
-        """Runs that ended while it was open whether a call of theirs had happened, on any branch, oldest first."""
-        rows = self.database.rows(
-            "SELECT run FROM journal WHERE kind IN ('tool_intended', 'tool_finished', 'run_ended') GROUP BY run"
-            " HAVING bool_or(kind = 'run_ended') AND count(DISTINCT step) FILTER (WHERE kind = 'tool_intended')"
-            " > count(DISTINCT step) FILTER (WHERE kind = 'tool_finished') ORDER BY run"
-        )
-        return [run for (run,) in rows]
+        return [run for run, paused, _ in self.runs.unfinished() if not paused]
 
     def runs_with_key(self, key: str) -> list[tuple[int, str]]:
         """Runs of the current lineage that an unchanged cell made: (number, cell id), oldest first."""
-        condition, values = self.journal.on_lineage()
-        rows = self.database.rows(
-            "SELECT run, body->>'$.cell_id' FROM journal WHERE kind = 'run_started' AND (body->>'$.key') = ?"
-            f" AND {condition} ORDER BY seq",
-            [key, *values],
-        )
-        return [(run, cell or "") for run, cell in rows]
+        return [(each.run, each.cell_id) for each in self.runs.begun() if each.key == key]
 
     def models_asked(self) -> list[str]:
         """The names of the models that runs of the current lineage were begun with."""

@@ -11,7 +11,7 @@ from statebook.session.rewinding.looking.tree import tree
 from statebook.session.rewinding.parts import parts_of
 from statebook.session.rewinding.points import point
 from statebook.session.rewinding.take import take_memories, take_variables
-from statebook.store.projection import Held
+from statebook.store.projections.head import Held
 from statebook.testing import call, say
 
 

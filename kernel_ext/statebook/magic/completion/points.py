@@ -45,7 +45,7 @@ class Points:
         if session is None or not spot.before:
             return []
         from statebook.session.rewinding.points import point
-        from statebook.store.projection import Held
+        from statebook.store.projections.head import Held
 
         source = point(session.store, spot.before[0].strip("\"'"))
         here = session.store.as_of_head.held().memories

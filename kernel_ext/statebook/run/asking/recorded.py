@@ -14,7 +14,7 @@ from statebook.errors import ModelError
 from statebook.model.base import Model
 from statebook.protocol.journal.events import ModelAnswered
 from statebook.protocol.journal.runs import Run
-from statebook.store.journal import Request
+from statebook.store.projections.runs import Request
 from statebook.store.store import Store
 
 
@@ -41,7 +41,7 @@ class Replay:
         """The recorded answer to the request of this key that the run is about to make to ``model``."""
         if run.started.fresh and not self.only:
             return None
-        for request in self.store.journal.requests(key):
+        for request in self.store.runs.requests(key):
             fits = (self.any_model or request.model == model) and request.run != run.number
             if fits and not self._is_another_question(request, run):
                 event = self._answer(request)

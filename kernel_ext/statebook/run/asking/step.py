@@ -46,7 +46,7 @@ async def ask_model(run: Run, env: Environment) -> None:
         try:
             await _ask_once(run, env)
         except ModelError as error:
-            wait = wait_after(error, pause, Clock.of(run, ()).left(run))
+            wait = wait_after(error, pause, Clock.of(run, env.ceilings()).left(run))
             if wait is None:
                 raise
             tell(run, env, error, wait)

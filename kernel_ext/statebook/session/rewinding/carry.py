@@ -17,7 +17,7 @@ from statebook.protocol.journal.events import (
     ToolStateSet,
 )
 from statebook.protocol.memories import Memory
-from statebook.store.projection import Held
+from statebook.store.projections.head import Held
 
 
 def carried(have: Held, want: Held) -> list[Event]:

@@ -16,7 +16,7 @@ from statebook.session.session import Session
 from statebook.state.files.moving import FilesMoved
 from statebook.state.snapshots.restoring import Outcome, Prepared
 from statebook.store.journal import Branch, Place
-from statebook.store.projection import Held
+from statebook.store.projections.head import Held
 from statebook.store.reading.between import Between
 from statebook.store.reading.checkpoints import Checkpoints, Mark
 

@@ -16,7 +16,7 @@ from statebook.state.files.preview import FileDiff
 from statebook.state.files.preview import preview as diffs_of
 from statebook.state.snapshots.restoring import Outcome
 from statebook.store.journal import Branch
-from statebook.store.projection import Held
+from statebook.store.projections.head import Held
 from statebook.store.reading.between import Between, Done
 
 from .after.told import outside

@@ -10,7 +10,7 @@ from statebook.protocol.memories import Memory
 from statebook.session.session import Session
 from statebook.state.snapshots.restoring import Outcome
 from statebook.store.journal import Place
-from statebook.store.projection import Held
+from statebook.store.projections.head import Held
 
 from .carry import kept_again
 from .move import checkpoint

@@ -16,7 +16,7 @@ from statebook.session.session import Session
 from statebook.state.files.preview import FileDiff
 from statebook.state.files.preview import compare as compare_files
 from statebook.state.snapshots.manifest import Manifest
-from statebook.store.projection import Held
+from statebook.store.projections.head import Held
 from statebook.store.reading.between import Between
 
 Side = Literal["one", "other"]

@@ -22,8 +22,7 @@ from statebook.protocol.journal.events import (
     ToolStateSet,
 )
 from statebook.protocol.memories import Memory
-
-from .journal import Journal
+from statebook.store.journal import Journal
 
 _KINDS = tuple(
     cls.kind
