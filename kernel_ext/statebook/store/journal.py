@@ -178,7 +178,7 @@ class Journal:
         then: Sequence[tuple[Place, Event]] = (),
         aside: bool = False,
     ) -> Branch:
-        """Start a branch after entry ``at`` of a lineage (``line``'s; else the current one), and make it the current one.
+        """Start a branch after entry ``at`` of a lineage (``line``'s, else the current one's), and go there.
 
         ``at`` 0 starts from nothing. ``then`` are its next events, in the same commit. ``aside`` leaves the current
         branch current. Raises UsageError when the name is taken.

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from pathlib import Path
 
 import pytest
 from living import Notebook, notebook
@@ -46,7 +47,7 @@ def test_bringing_back_leaves_folder_and_environment(chunks, monkeypatch, tmp_pa
     monkeypatch.chdir(tmp_path / "other")
     with notebook() as new:
         Snapshots(new, chunks).bring_back(manifest)
-        assert os.path.samefile(os.getcwd(), tmp_path / "other")
+        assert Path.cwd().samefile(tmp_path / "other")
 
 
 def test_a_snapshot_from_elsewhere_moves_neither_the_folder_nor_the_environment(chunks, monkeypatch, tmp_path):
@@ -64,7 +65,7 @@ def test_a_snapshot_from_elsewhere_moves_neither_the_folder_nor_the_environment(
         mine.restore(manifest, plain=True)
         assert namespace["a"] == 1
         assert os.environ["STATEBOOK_TEST_PATH"] == "mine"
-        assert os.path.samefile(os.getcwd(), tmp_path / "other")
+        assert Path.cwd().samefile(tmp_path / "other")
         mine.restore(manifest)
         assert os.environ["STATEBOOK_TEST_PATH"] == "/stranger/bin"
 
