@@ -1,8 +1,10 @@
-"""Makes the cases and what they live in importable."""
+"""Makes the cases and what they live in importable; tells threads of other tests from their own."""
 
 import sys
 import threading
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
