@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _threads_of_earlier_tests():
     """Servers of other tests may still run in this process; none of them runs code of these notebooks."""
     for thread in threading.enumerate():
