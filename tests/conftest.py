@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -146,6 +147,17 @@ def ipython() -> Iterator[InteractiveShell]:
     yield InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     InteractiveShell.clear_instance()
     sys.modules["__main__"] = main
+
+
+def pytest_configure() -> None:
+    """Let servers of tests say nothing of clients that went away: it would stand in what a cell is said to show."""
+    tell = BaseServer.handle_error
+
+    def handle_error(server: BaseServer, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            tell(server, request, client_address)
+
+    BaseServer.handle_error = handle_error
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

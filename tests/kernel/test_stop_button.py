@@ -171,13 +171,14 @@ def test_presses_in_a_burst_leave_a_session_that_works(kernel):
     assert kernel.cell("print(_magics.session().store.verify())").error == ""
 
 
-def test_a_press_at_any_moment_of_a_short_run_harms_nothing(kernel):
+def test_a_press_at_any_moment_of_a_short_run_harms_nothing(kernel, capfd):
     """At its start, during its commits, while it is drawn, as it ends: stopped or answered, and the next cell works."""
     kernel.cell("@statebook.tool(effect='read')\ndef look() -> str:\n    'Look.'\n    return 'seen'")
     random.seed(7)
     ends = set()
     for number in range(25):
         kernel.cell("_magics.session().use(ScriptedModel([call('look', {}), say('Done.')]))")
+        capfd.readouterr()  # what an earlier press has left there tells nothing about this one
         sent = kernel.send(f"%%agent\nShort {number}")
         pressed = []
 
@@ -187,8 +188,12 @@ def test_a_press_at_any_moment_of_a_short_run_harms_nothing(kernel):
                 pressed.append(time.sleep(random.uniform(0, 0.12)))
                 kernel.interrupt()
 
-        out = kernel.collect(sent, watch=press)
-        ends.add(out.errors[0]["ename"] if out.errors else "answered")
+        try:
+            out = kernel.collect(sent, watch=press, timeout=20)
+        except AssertionError:  # it came after the cell, and hit the kernel's own code, which answers nothing then
+            assert "KeyboardInterrupt caught in kernel" in capfd.readouterr().err
+        else:
+            ends.add(out.errors[0]["ename"] if out.errors else "answered")
         works(kernel, f"short {number}")
         assert report(kernel)["open"] == []
     assert "RunInterrupted" in ends

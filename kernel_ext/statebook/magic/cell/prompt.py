@@ -38,8 +38,7 @@ _WIDEST = 40
 _TRIES = 20
 """Closing braces that are tried as the end of one expression."""
 
-
-LONGEST = 20_000_000
+_LONGEST = 20_000_000
 """Characters of a prompt: above what any model reads, and what a journal row should hold."""
 
 
@@ -68,7 +67,7 @@ def complete(
 
 
 def _bounded(text: str) -> str:
-    if len(text) > LONGEST:
+    if len(text) > _LONGEST:
         raise PromptError(
             f"The prompt has {len(text):,} characters, which no model reads.",
             "Hand over a summary with @name or a file with @file:path; the agent's tools can read the rest.",

@@ -53,7 +53,7 @@ class Request:
 
 
 class Runs:
-    """All runs of a store, on all branches. Reads the file once (70 ms of CPU at 100,000 entries), then is fed."""
+    """All runs of a store, on all branches. Reads the file once, then is fed."""
 
     def __init__(self, journal: Journal, database: Database) -> None:
         self._journal = journal
