@@ -213,7 +213,18 @@ def test_a_paused_doubt_goes_on_after_its_settlement_only_with_all_others_settle
 
 
 @pytest.mark.usefixtures("tools")
+def test_it_is_settled_with_its_tool_brought_back(left, cell, sent):
+    left("send", {"word": "x"}, then=[say("Settled.")])
+    cell("del send")
+    settled = cell("%agent settle retry")[1]
+    assert "Settled." in settled
+    assert "Brought back from the kernel before: send." in settled
+    assert sent() == ["x", "x"]
+
+
+@pytest.mark.usefixtures("tools")
 def test_it_is_settled_without_its_tool_and_not_made_again_without_it(left, cell, sent):
+    cell("%config Statebook.snapshots = 'off'")  # nothing to bring the tool back from
     left("send", {"word": "x"}, then=[say("Settled.")])
     cell("del send")
     assert "the tool send is not defined in this kernel" in cell("%agent settle retry")[1]

@@ -40,12 +40,13 @@ def take(store, state, parent=None, kind="variables"):
     )
 
 
-def keep(store, state, parent=None, *, kind="variables", label="", reason="person", branch=None, events=()):
+def keep(store, state, parent=None, *, kind="variables", label="", reason="person", branch=None, events=(), run=0):
     """Commit a checkpoint with a snapshot of ``state``; its row and the checkpoint's number."""
     row = take(store, state, parent, kind)
     made = store.journal.checkpoint(reason, label=label, branch=branch)
     made = replace(made, snapshot=row.name) if kind == "variables" else replace(made, files=row.name)
-    entries = store.commit([*((Place(), event) for event in events), (Place(), made)], branch=branch, snapshots=[row])
+    placed = [(Place(run), event) for event in (*events, made)]
+    entries = store.commit(placed, branch=branch, snapshots=[row])
     return row, entries[-1].event.checkpoint
 
 

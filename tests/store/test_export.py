@@ -46,8 +46,9 @@ def filled(store):
         {"a": noise(1), "b": noise(3)},
         first,
         events=[MemoryKept(store.journal.next_memory(), f"See {keys[0]}", "agent", (keys[0], keys[1]), passage)],
+        run=1,
     )
-    files, three = keep(store, {"a.txt": noise("file")}, kind="files", label="good")
+    files, three = keep(store, {"a.txt": noise("file")}, kind="files", label="good", run=1)
     remember(store, "after")
     last, four = keep(store, {"a": noise(4)}, second)
     store.journal.start_branch("other", store.journal.last_seq - 1, checkpoint=three, why="test")
@@ -107,8 +108,8 @@ def test_a_foreign_reader_finds_no_signature_of_the_old_store(filled, target, op
 
 
 def test_a_checkpoint_without_a_snapshot_of_its_own_goes_by_the_one_before(store, target, open_store):
-    row, _ = keep(store, {"a": noise(1)})
-    (entry,) = store.commit([(Place(), store.journal.checkpoint("pause"))])
+    row, _ = keep(store, {"a": noise(1)}, run=1)
+    (entry,) = store.commit([(Place(1), store.journal.checkpoint("pause"))])
     export(store, entry.event.checkpoint, target, rewriter=Rewriter())
     new = open_store(target)
     (made,) = [e.event for e in new.journal.entries(kinds=["checkpoint_made"]) if e.event.checkpoint == 2]
