@@ -1,15 +1,20 @@
 """Going back and returning: all parts move together, or those that were named, and nothing is lost."""
 
+import os
+import signal
+
 import pytest
 from statebook.errors import UsageError
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.lines import HeadMoved, MoveFinished
+from statebook.session.rewinding import move as move_of
 from statebook.session.rewinding.looking.stale import stale_now
 from statebook.session.rewinding.move import checkpoint, fork, redo
 from statebook.session.rewinding.parts import parts_of
 from statebook.session.rewinding.plan import foresee
 from statebook.session.rewinding.points import head, point
 from statebook.session.rewinding.scope import parse_scope
+from statebook.state.files.moving import Mover
 from statebook.testing import call, say
 
 
@@ -215,3 +220,29 @@ def test_cells_whose_outputs_no_longer_match_are_known(worked):
     assert [(each.cell, each.run) for each in stale_now(book.session)] == [("cell-2", 4)]
     book.temporary.restart(book.model)
     assert [(each.cell, each.run) for each in stale_now(book.session)] == [("cell-2", 4)], "also in the next kernel"
+
+
+@pytest.mark.parametrize("moment", ["commit", "apply", "swap"])
+def test_the_stop_button_waits_for_the_end_of_a_move(worked, monkeypatch, moment):
+    """Pressed once it is decided, it finds all parts at the new place; pressed before, none."""
+    book = worked()
+    before = everything(book)
+    where, name = {
+        "commit": (book.store.journal, "start_branch"),
+        "apply": (Mover, "apply"),
+        "swap": (move_of, "_swap"),
+    }[moment]
+    real = getattr(where, name)
+
+    def pressed(*args, **options):
+        monkeypatch.setattr(where, name, real)
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*args, **options)
+
+    monkeypatch.setattr(where, name, pressed)
+    with pytest.raises(KeyboardInterrupt):
+        book.go("r2")
+    assert everything(book) == ([1], [], [], {"count": 1, "made": None}, None)
+    assert book.store.journal.entries(kinds=[MoveFinished.kind])
+    book.do(redo(book.session, parts_of(book.session)))
+    assert everything(book) == before

@@ -14,6 +14,7 @@ from statebook.protocol.journal.events import Event
 from statebook.protocol.journal.lines import CheckpointMade, HeadMoved, Lost, MoveFinished, Reason
 from statebook.session.session import Session
 from statebook.state.files.moving import FilesMoved
+from statebook.state.interrupt import undisturbed
 from statebook.state.snapshots.restoring import Outcome, Prepared
 from statebook.store.journal import Branch, Place
 from statebook.store.projections.head import Held
@@ -65,21 +66,8 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
     prepared = _prepared(parts, preview)
     if parts.files is not None and preview.files.doing():
         parts.files.mover.stage(preview.files)
-    try:
-        finished = prepared is None and not preview.files.doing()
-        _decide(session, preview, left, finished=finished)
-    except BaseException:
-        if parts.files is not None:
-            parts.files.mover.unstage()
-        raise
-    files = parts.files.mover.apply(preview.files) if parts.files is not None else FilesMoved()
-    if not finished:
-        lost = prepared.outcomes if prepared is not None else ()
-        session.store.commit([(Place(), finished_with(lost, files.kept))])
-    outcomes, failed = _swap(parts, prepared)
-    session.store.fold()
-    journal = session.store.journal
-    return Moved(preview, left.checkpoint, journal.head_checkpoint(), journal.branch.name, outcomes, files.kept, failed)
+    with undisturbed():
+        return _moved(session, parts, preview, left, prepared)
 
 
 def redo(session: Session, parts: Parts, *, overwrite: Collection[str] = ()) -> Preview:
@@ -121,6 +109,25 @@ def fork(session: Session, target: Point, name: str = "") -> Branch:
 
 
 # -- the steps of a move -------------------------------------------------------------------------------------------
+
+
+def _moved(session: Session, parts: Parts, preview: Preview, left: CheckpointMade, prepared: Prepared | None) -> Moved:
+    """The transaction, and what follows it: to the end, once it is decided."""
+    finished = prepared is None and not preview.files.doing()
+    try:
+        _decide(session, preview, left, finished=finished)
+    except BaseException:
+        if parts.files is not None:
+            parts.files.mover.unstage()
+        raise
+    files = parts.files.mover.apply(preview.files) if parts.files is not None else FilesMoved()
+    if not finished:
+        lost = prepared.outcomes if prepared is not None else ()
+        session.store.commit([(Place(), finished_with(lost, files.kept))])
+    outcomes, failed = _swap(parts, prepared)
+    session.store.fold()
+    journal = session.store.journal
+    return Moved(preview, left.checkpoint, journal.head_checkpoint(), journal.branch.name, outcomes, files.kept, failed)
 
 
 def _must_be_kept(session: Session, preview: Preview, left: CheckpointMade) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import signal
-import threading
-from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from statebook.errors import StatebookError, UsageError
+from statebook.state.interrupt import undisturbed
 
 from .contents.pins import Pin, Place
 from .manifest import Group, Manifest, Missing
@@ -115,7 +113,7 @@ def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], 
     variables, modules = split(namespace, hidden)
     replaced = variables | {name: namespace[name] for name in modules}
     gone = replaced.keys() - stay
-    with _undisturbed():
+    with undisturbed():
         namespace.update(prepared.values)
         for name in gone:
             namespace.pop(name, None)
@@ -139,7 +137,7 @@ def part_of(manifest: Manifest, names: Container[str]) -> Manifest:
 
 def set_all(values: Mapping[str, Any], namespace: dict[str, Any]) -> None:
     """Set variables, all or none."""
-    with _undisturbed():
+    with undisturbed():
         namespace.update(values)
 
 
@@ -190,23 +188,3 @@ def _of_module(name: str, module: str, namespace: Mapping[str, Any], *, plain: b
     except Exception as error:  # noqa: BLE001 - a module's own code may raise anything
         return Outcome(name, "lost", f"{module} can't be imported: {error}"), {}
     return Outcome(name, "kept" if namespace.get(name) is found else "restored"), {name: found}
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """The stop button waits until this is over: half a swap would be neither state."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[Any] = []
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda *call: caught.append(call))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        for call in caught:
-            before(*call)
