@@ -8,6 +8,7 @@ import sys
 import threading
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 _KERNEL = (
@@ -26,6 +27,8 @@ _OF_KERNEL = frozenset({"ipykernel", "IPython", "zmq", "tornado", "debugpy", "_p
 """Packages of whose own threads the same is true, whatever their names (ipykernel looks whether its parent lives)."""
 
 _POOL = concurrent.futures.thread.__file__
+_HANDING_OVER = (str(Path(concurrent.futures.__file__).parent), str(Path(asyncio.__file__).parent), threading.__file__)
+"""Where a pool's thread is while it tells those who wait that a call has ended."""
 
 
 def others_run(namespace: Mapping[str, Any]) -> bool:
@@ -41,8 +44,20 @@ def _is_of_kernel(thread: threading.Thread) -> bool:
 
 
 def _is_idle(frame: types.FrameType | None) -> bool:
-    """Whether this is a pool's thread that waits for work, as every call on a worker thread leaves one behind."""
-    return frame is not None and frame.f_code.co_name == "_worker" and frame.f_code.co_filename == _POOL
+    """Whether this is a pool's thread that waits for work, or is done with it and tells so.
+
+    Every call on a worker thread leaves such a thread behind.
+    """
+    if frame is None:
+        return False
+    code = frame.f_code
+    if code.co_name == "_worker" and code.co_filename == _POOL:
+        return True
+    while frame is not None and frame.f_code.co_filename.startswith(_HANDING_OVER):
+        if frame.f_code.co_name == "set_result":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _task_runs(namespace: Mapping[str, Any]) -> bool:
