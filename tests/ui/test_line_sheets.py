@@ -82,9 +82,9 @@ def test_a_preview_tells_each_part_in_a_line():
     lines = repr(PreviewSheet(preview())).splitlines()
     assert lines[0] == "Go back to where r2 began?"
     assert lines[1].strip() == "from #6 to #1, on the new branch main-2"
-    assert "  Conversation  2 runs leave it" in lines
-    assert "  Memory        1 memory goes, 1 grant goes" in lines
-    assert "  Variables     1 restored, 1 lost, 1 stays" in lines
+    assert "  Conversation  r2 and r3 leave" in lines
+    assert "  Memory        M1 goes, 1 grant goes" in lines
+    assert "  Variables     df restored, gen lost, 1 stays" in lines
     assert any("run again: rows = (x for x in y)" in line for line in lines)
     assert "  Stays done outside:" in lines
 
@@ -96,7 +96,23 @@ def test_what_was_done_is_told_with_the_way_back():
     assert "b.txt was left as it is: it was changed" in text
     assert "cwd is gone" in text
     assert "gen: run again `rows = (x for x in y)`" in text
-    assert "All that was left is at #7: `%agent redo` returns to it." in text
+    assert "What was here is kept at #7: `%agent redo` returns to it." in text
+
+
+def test_what_a_preview_has_told_is_not_told_again():
+    done = Moved(preview(), 7, 1, "main-2", preview().variables)
+    lines = repr(PreviewSheet(preview(), done, brief=True)).splitlines()
+    assert [line.strip() for line in lines] == [
+        "Back at where r2 began",
+        "from #7 to #1, on the new branch main-2",
+        "gen: run again `rows = (x for x in y)`",
+        "What was here is kept at #7: `%agent redo` returns to it.",
+    ]
+    lost = (Outcome("df", "lost", "a chunk of it is damaged"),)
+    other = Moved(preview(), 7, 1, "main-2", lost, (("b.txt", "was changed"),))
+    text = repr(PreviewSheet(preview(), other, brief=True))
+    assert "Variables     df lost" in text
+    assert "b.txt was left as it is: it was changed" in text
 
 
 @pytest.mark.parametrize(
@@ -158,8 +174,40 @@ def test_branches_stand_in_lanes_and_hang_on_their_checkpoints():
 def test_a_long_tree_says_what_is_left_out_and_draws_quickly():
     rows = tuple(row(number, 1, parent=number - 1) for number in range(300, 0, -1))
     sheet = TreeSheet(Tree(rows, (Line(1, "main", 0),), 1, 300, more=700), NOW)
-    assert "700 older ones are not shown (-n 1000)" in repr(sheet)
+    assert "`%agent checkpoints --before #1` shows older ones, of which there are 700." in repr(sheet)
     assert sheet._repr_html_().count('class="sb-row"') == 300
+
+
+def test_forty_branches_are_a_picture_that_fits():
+    rows = tuple(row(number, number - 1 if number > 1 else 1, parent=1) for number in range(41, 0, -1))
+    lines = (Line(1, "main", 0), *(Line(number, f"main-{number}", 1) for number in range(2, 41)))
+    sheet = TreeSheet(Tree(rows, lines, 40, 41), NOW)
+    text = repr(sheet).splitlines()
+    assert max(map(len, text)) <= 120
+    assert [line.partition("#")[2].split()[0] for line in text[:41]] == [str(number) for number in range(41, 0, -1)]
+    assert "[main-40 ← you are here]" in text[0]
+    Checked(sheet._repr_html_())
+
+
+def test_a_row_says_what_happened_in_few_words():
+    rows = (
+        Row(
+            3, 2, 1, "run_end", "", 2, 0, NOW, True, Told("Clean it:\n```python\ndf = 1\n```", ("python",) * 2), ("df",)
+        ),
+        Row(2, 1, 1, "cell", "In [4]: df = 0", 0, 0, NOW, True, None, ("df",)),
+        Row(1, 0, 1, "person", "raw data", 0, 0, NOW, True),
+    )
+    text = repr(TreeSheet(Tree(rows, (Line(1, "main", 0),), 1, 3), NOW)).splitlines()
+    assert text[:3] == [
+        "● #3     [main ← you are here] r2 Clean it: …  Δ df · python ×2 · now",
+        "● #2     In [4]: df = 0  Δ df · now",
+        "● #1     “raw data”  now",
+    ]
+
+
+def test_an_older_part_of_a_tree_names_no_heads():
+    tree = Tree((row(3, 1), row(2, 1)), (Line(1, "main", 0), Line(2, "two", 2)), 1, 9, more=1, paged=True)
+    assert "[" not in repr(TreeSheet(tree, NOW))
 
 
 def test_an_empty_tree_says_how_it_fills():

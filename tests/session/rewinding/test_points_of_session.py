@@ -41,7 +41,7 @@ def test_labels_are_found_also_when_they_are_given_later_or_have_spaces(worked):
 def test_a_branch_is_its_head(worked):
     book = worked()
     fork(book.session, point(book.store, "r2"), "trial")
-    assert point(book.store, "trial").name == "the head of trial"
+    assert point(book.store, "trial").name == "trial (#1)"
     assert book.store.journal.branch.name == "main", "a fork does not move"
 
 

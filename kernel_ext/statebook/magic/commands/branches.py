@@ -7,13 +7,14 @@ from pathlib import Path
 
 from statebook.errors import UsageError
 from statebook.ids import checkpoint_name
+from statebook.magic.grammar.rewinding import MOST, SHOWN
 from statebook.magic.host import Host
 from statebook.protocol.journal.lines import CheckpointLabelled
 from statebook.session.rewinding.looking.compare import compare
 from statebook.session.rewinding.looking.tree import tree
 from statebook.session.rewinding.move import checkpoint, fork
 from statebook.session.rewinding.parts import parts_of
-from statebook.session.rewinding.points import point
+from statebook.session.rewinding.points import check_new, point
 from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
 from statebook.ui.sheets.lines.comparison import ComparisonSheet
@@ -29,12 +30,19 @@ class BranchCommands:
 
     def do_checkpoints(self, flags: Flags) -> TreeSheet:
         """The tree."""
-        return TreeSheet(tree(self._host.session(), flags.n, branch=flags.branch, inside=flags.all), utc_now())
+        session, many = self._host.session(), min(flags.n, MOST)
+        before = point(session.store, flags.before).checkpoint if flags.before else 0
+        found = tree(session, many, branch=flags.branch, inside=flags.all, before=before)
+        words = ["%agent checkpoints", "--all" * flags.all, f"--branch {flags.branch}" * bool(flags.branch)]
+        words.append(f"-n {many}" * (many != SHOWN))
+        return TreeSheet(found, utc_now(), " ".join(filter(None, words)))
 
     def do_checkpoint(self, flags: Flags) -> Sheet:
         """A checkpoint of now, or a label for another."""
         session = self._host.session()
         label = " ".join(flags.label)
+        if label:
+            check_new(session.store, label, label=True)
         if not flags.at:
             number = checkpoint(session, label)
             named = f" “{label}”" if label else ""
@@ -59,6 +67,7 @@ class BranchCommands:
             if branch is None or not flags.new:
                 hint = "`%agent branches OLD NEW` renames one, `%agent switch NAME` goes to one."
                 raise UsageError(f"There is no branch {flags.old!r}." if branch is None else "Which name?", hint)
+            check_new(self._host.session().store, flags.new, label=False)
             journal.rename(branch, flags.new)
         rows = []
         for line in journal.branches.values():
@@ -66,12 +75,18 @@ class BranchCommands:
             parent = journal.branches.get(line.parent)
             at = checkpoint_name(line.checkpoint) if line.checkpoint else "the beginning"
             origin = f" · from {parent.name} at {at}" if parent else ""
-            rows.append((line.name, f"head {checkpoint_name(journal.head_checkpoint(line.number))}{origin}{here}"))
-        return Sheet("Branches", tuple(rows), "`%agent switch NAME` goes to one, `%agent diff main` compares.")
+            newest = journal.head_checkpoint(line.number)
+            head = f"head {checkpoint_name(newest)}" if newest else "no checkpoint yet"
+            rows.append((line.name, f"{head}{origin}{here}"))
+        return Sheet(
+            "Branches", tuple(rows), "`%agent switch NAME` goes to one, `%agent diff NAME` compares it with here."
+        )
 
     def do_fork(self, flags: Flags) -> Sheet:
         """A branch at a point."""
         session = self._host.session()
+        if flags.name:
+            check_new(session.store, flags.name, label=False)
         branch = fork(session, point(session.store, flags.point), flags.name)
         where = checkpoint_name(branch.checkpoint) if branch.checkpoint else "the beginning"
         return Sheet(f"Branch {branch.name} starts at {where}.", hint=f"`%agent switch {branch.name}` goes there.")
@@ -91,4 +106,5 @@ class BranchCommands:
         found = point(session.store, flags.point).checkpoint
         target = (Path.cwd() / Path(flags.path).expanduser()).absolute()
         export(session.store, found, target, rewriter=session.keeper.rewriter)
-        return Sheet(f"{checkpoint_name(found)} is in {target}.", hint=f"`%agent open {target.name}` opens it.")
+        where = target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target
+        return Sheet(f"{checkpoint_name(found)} is in {where}.", hint=f"`%agent open {where}` opens it.")

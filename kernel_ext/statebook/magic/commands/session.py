@@ -18,7 +18,7 @@ from statebook.session.rewinding.looking.stale import stale_now
 from statebook.session.session import Session
 from statebook.session.waiting import how_far, waiting_in, way_on
 from statebook.store.journal import Journal
-from statebook.ui.escape import one_line
+from statebook.ui.escape import opening
 from statebook.ui.lines import called
 from statebook.ui.sheets.sheet import Sheet
 
@@ -141,7 +141,7 @@ def _waiting(session: Session) -> list[tuple[str, str]]:
 
 def _stale(session: Session) -> list[tuple[str, str]]:
     """The cells whose outputs do not match the head, each by the run that it shows."""
-    cells = [f"{run_name(each.run)} {one_line(each.prompt, 60)}" for each in stale_now(session)]
+    cells = [f"{run_name(each.run)} {opening(each.prompt, 60)}" for each in stale_now(session)]
     if not cells:
         return []
     more = [f"and {len(cells) - _LISTED} more"] if len(cells) > _LISTED else []

@@ -66,6 +66,7 @@ class Known:
             "other": points.points,
             "source": points.points,
             "at": points.points,
+            "before": points.points,
             "old": points.branches,
             "switch name": points.branches,
             "scope": points.scopes,

@@ -108,7 +108,10 @@ def subcommands(parser: Parser) -> dict[str, Parser]:
 
 
 def parse_line(line: str) -> argparse.Namespace:
-    """The subcommand of an %agent line and its arguments. Raises UsageError, UnknownName, HelpAsked."""
+    """The subcommand of an %agent line and its arguments. Raises UsageError, UnknownName, HelpAsked.
+
+    ``typed`` is the line of one that may ask, for whoever is told to write it otherwise.
+    """
     parser = line_parser()
     head, _, tail = line.strip().partition(" ")
     if not head:
@@ -128,7 +131,9 @@ def parse_line(line: str) -> argparse.Namespace:
         return parse_decision(parser, head, tail)
     if head in _PROSE:
         return parser.parse_args([head, *tail.split()])
-    return parser.parse_args([head, *split(tail)])
+    found = parser.parse_args([head, *split(tail)])
+    found.typed = line.strip()
+    return found
 
 
 def _context(parser: Parser, tail: str) -> argparse.Namespace:

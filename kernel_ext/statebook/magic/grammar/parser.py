@@ -100,4 +100,4 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError:
-        raise UsageError(f"A quote is not closed in: {line.strip()}", "Close it, or leave it out.") from None
+        raise UsageError(f"A quote is not closed in `{line.strip()}`.", "Close it, or leave it out.") from None

@@ -13,6 +13,9 @@ MOVES = ("rewind", "redo", "undo", "switch", "take", "vacuum")
 DECIDED = ("checkpoint", *MOVES, "fork", "branches", "export")
 """Those by which something is moved, named or written."""
 
+SHOWN, MOST = 30, 500
+"""Checkpoints that are listed at once."""
+
 _POINT = "#12, r3 (where r3 began), r3.2 (before that step), a label, a branch (its head), head"
 
 
@@ -27,7 +30,8 @@ def _add_looking(commands: Any) -> None:
     listing = commands.add_parser("checkpoints", help="the points that can be gone back to, as a tree")
     listing.add_argument("--branch", default="", metavar="NAME", help="of one branch, with what it comes from")
     listing.add_argument("--all", action="store_true", help="also those within runs, and before moves")
-    listing.add_argument("-n", type=positive, default=30, metavar="N", help="how many (30)")
+    listing.add_argument("-n", type=positive, default=SHOWN, metavar="N", help=f"how many ({SHOWN}, at most {MOST})")
+    listing.add_argument("--before", default="", metavar="POINT", help="older ones than that")
     made = commands.add_parser("checkpoint", help="make a checkpoint of all there is now")
     made.add_argument("label", nargs="*", help="its label")
     made.add_argument("--at", default="", metavar="POINT", help="label that checkpoint instead of making one")

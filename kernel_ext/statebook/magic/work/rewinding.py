@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from argparse import Namespace as Flags
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from statebook.session.rewinding.points import head, point
 from statebook.session.rewinding.scope import parse_scope
 from statebook.session.rewinding.take import take_memories, take_variables
 from statebook.session.session import Session
+from statebook.state.snapshots.restoring import Outcome
 from statebook.ui.ask.confirm import confirm
 from statebook.ui.sheets.lines.preview import PreviewSheet
 from statebook.ui.sheets.live import Live
@@ -71,7 +72,7 @@ async def undo(host: Host, flags: Flags) -> None:
     target = replace(point(session.store, checkpoint_name(found.to)), variables=found.snapshot)
     parts = parts_of(session)
     preview = await host.bridge.on_main_thread(lambda: foresee(session, parts, target, ("variables",), how="undo"))
-    preview = replace(preview, notes=(*preview.notes, *(f"Takes back `{cell}`." for cell in found.cells)))
+    preview = replace(preview, notes=(*preview.notes, *(f"Taken back: `{cell}`." for cell in found.cells)))
     await _carry_out(host, session, flags, preview, asked=False)
 
 
@@ -98,7 +99,18 @@ async def take(host: Host, flags: Flags) -> None:
             lambda: take_variables(session, parts_of(session), source, wanted, overwrite=flags.overwrite)
         )
         for each in outcomes:
-            note(f"{wanted.get(each.name, each.name)}: {each.fate}{f' ({each.why})' if each.why else ''}.")
+            note(_taken(each, wanted, source.name))
+
+
+def _taken(each: Outcome, wanted: Mapping[str, str], source: str) -> str:
+    """What became of one variable, or of what it is put in the place of."""
+    why = f" ({each.why})" if each.why else ""
+    if each.name not in wanted:
+        return f"{each.name} of before is kept{why}."
+    name = f"{each.name} of {source}"
+    if each.fate == "lost":
+        return f"{name} can't be had{why}."
+    return f"{name} is {wanted[each.name]} here{why}." if wanted[each.name] != each.name else f"{name} is here{why}."
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:
@@ -136,15 +148,14 @@ async def _carry_out(host: Host, session: Session, flags: Flags, preview: Previe
     if asked:
         agreed = await confirm(host.shell, host.bridge.on_main_thread, sheet.headline)
         if agreed is None:
-            words = filter(None, [flags.command, getattr(flags, "point", ""), getattr(flags, "name", "")])
             raise UsageError(
-                "Nobody is there to agree, so nothing was moved.", f"`%agent {' '.join(words)} --yes` does not ask."
+                "Nobody is there to agree, so nothing was moved.", f"`%agent {flags.typed} --yes` does not ask."
             )
         if not agreed:
             note("Nothing was moved.")
             return False
     moved = await host.bridge.on_main_thread(lambda: move(session, parts_of(session), preview))
-    Live(host.shell).close(PreviewSheet(preview, moved))
+    Live(host.shell).close(PreviewSheet(preview, moved, brief=asked))
     return preview.moves_conversation
 
 

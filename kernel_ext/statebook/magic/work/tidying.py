@@ -33,14 +33,14 @@ async def vacuum(host: Host, flags: Flags) -> None:
         agreed = await confirm(host.shell, host.bridge.on_main_thread, "Let go of it?")
         if agreed is None:
             raise UsageError(
-                "Nobody is there to agree, so nothing was let go of.", "`%agent vacuum --yes` does not ask."
+                "Nobody is there to agree, so nothing was let go of.", f"`%agent {flags.typed} --yes` does not ask."
             )
         if not agreed:
             note("Nothing was let go of.")
             return
     perform(session.store, planned, rewriter=rewriter)
     session.keeper.forget()  # what it knew of the newest rows, whose signatures may be others now
-    note(f"{_size(planned.bytes)} are free now.")
+    note(f"It is done: {_size(planned.bytes)} are free now.")
 
 
 def _sheet(planned: VacuumPlan) -> Sheet:
@@ -55,7 +55,9 @@ def _sheet(planned: VacuumPlan) -> Sheet:
         rows.append(("snapshots", f"{len(planned.lost)} that no checkpoint names"))
     if planned.artifacts:
         rows.append(("outputs", f"{planned.artifacts} that nothing names, {_size(planned.artifact_bytes)}"))
-    rows.append(("disk", f"{_size(planned.bytes)} become free, after {_size(planned.copied_bytes)} are written anew"))
+    anew = f", after {_size(planned.copied_bytes)} are written anew" if planned.copied_bytes else ""
+    small = "nothing becomes free yet: packs are written anew once a tenth of one is not needed"
+    rows.append(("disk", f"{_size(planned.bytes)} become free{anew}" if planned.bytes else small))
     hint = "Checkpoints, runs and memories stay; so does what labels, branches and moves need."
     return Sheet("Let go of what is not needed any more?", tuple(rows), hint)
 

@@ -64,12 +64,23 @@ def point(store: Store, text: str) -> Point:
         return before_run(store, int(match[1]), int(match[2] or 0))
     mark = Checkpoints(store).labelled(words)
     if mark is not None:
-        return replace(of_mark(store, mark), name=f"{words} ({checkpoint_name(mark.number)})")
+        return replace(of_mark(store, mark), name=f"“{words}” ({checkpoint_name(mark.number)})")
     branch = store.journal.find_branch(words)
     if branch is not None:
         return head(store, branch)
     known_names = [*Checkpoints(store).labels(), *(each.name for each in store.journal.branches.values()), HEAD]
     raise UnknownName("checkpoint, label or branch", words, known_names, "`%agent checkpoints` lists them.")
+
+
+def check_new(store: Store, name: str, *, label: bool) -> None:
+    """UsageError for a new label, or else a branch's new name, that would be taken for another point, or hide one."""
+    if name == HEAD or _NUMBER.fullmatch(name) or _RUN.fullmatch(name):
+        known = "where you are" if name == HEAD else "a run" if _RUN.fullmatch(name) else "a checkpoint's number"
+        raise UsageError(f"“{name}” can't be a name: it means {known}.", "Add a word to it.")
+    if label and store.journal.find_branch(name) is not None:
+        raise UsageError(f"“{name}” can't be a label: a branch has that name.", "Add a word to it.")
+    if not label and Checkpoints(store).labelled(name) is not None:
+        raise UsageError(f"“{name}” can't be a branch's name: a checkpoint has that label.", "Add a word to it.")
 
 
 def of_mark(store: Store, mark: Mark) -> Point:
@@ -82,7 +93,8 @@ def head(store: Store, branch: Branch) -> Point:
     """The newest point of a branch."""
     upto, snapshots = store.journal.last_seq, SnapshotsAt(store)
     number = store.journal.head_checkpoint(branch.number)
-    name = HEAD if branch.number == store.journal.current else f"the head of {branch.name}"
+    at = f" ({checkpoint_name(number)})" if number else ""
+    name = f"{HEAD if branch.number == store.journal.current else branch.name}{at}"
     variables = snapshots.head(branch.number, "variables")
     return Point(branch.number, upto, number, name, variables, snapshots.head(branch.number, "files"), tip=True)
 

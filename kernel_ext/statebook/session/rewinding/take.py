@@ -61,5 +61,5 @@ def take_variables(
         kept = checkpoint(session, f"before {', '.join(sorted(names))} came from {source.name}") if taken else 0
         parts.variables.put({names[name]: value for name, value in values.items()})
         if kept:
-            outcomes = (*outcomes, Outcome(", ".join(taken), "kept", f"as before at {checkpoint_name(kept)}"))
+            outcomes = (*outcomes, Outcome(", ".join(taken), "kept", f"at {checkpoint_name(kept)}"))
     return outcomes

@@ -78,6 +78,15 @@ class Checkpoints:
 
         A label keeps one whatever its reason; ``before`` is a number that all are below.
         """
+        condition, values = self._chosen(branch, without, before)
+        return self._marks(f"{condition} ORDER BY c.seq DESC LIMIT ?", [*values, limit])
+
+    def count(self, before: int, without: Sequence[Reason] = (), branch: int | None = None) -> int:
+        """How many are below the number ``before``, as `newest` takes them."""
+        condition, values = self._chosen(branch, without, before)
+        return int(self._store.database.row(f"SELECT count(*) FROM ({_MARKS} {condition})", values)[0])
+
+    def _chosen(self, branch: int | None, without: Sequence[Reason], before: int) -> tuple[str, list[object]]:
         condition, values = ("", []) if branch is None else self._on(branch)
         if without:
             places = ", ".join("?" * len(without))
@@ -88,14 +97,7 @@ class Checkpoints:
         if before:
             condition += " AND (c.body->>'$.checkpoint')::INTEGER < ?"
             values.append(before)
-        return self._marks(f"{condition} ORDER BY c.seq DESC LIMIT ?", [*values, limit])
-
-    def count(self, without: Sequence[Reason] = (), branch: int | None = None) -> int:
-        """How many there are: on all branches or on one's lineage, but for some ``without`` reasons."""
-        condition, values = ("true", []) if branch is None else self._store.journal.on_lineage(branch)
-        reasons = f" AND body->>'$.reason' NOT IN ({', '.join('?' * len(without))})" if without else ""
-        query = f"SELECT count(*) FROM journal WHERE kind = 'checkpoint_made' AND {condition}{reasons}"
-        return int(self._store.database.row(query, [*values, *without])[0])
+        return condition, values
 
     def _on(self, branch: int) -> tuple[str, list[object]]:
         parts = [(number, upto) for number, upto in self._store.journal.lineage(branch)]

@@ -60,12 +60,14 @@ class Tree:
     current: int
     head: int
     more: int = 0
+    paged: bool = False
+    """Whether newer ones are left out."""
 
 
-def tree(session: Session, limit: int, *, branch: str = "", inside: bool = False) -> Tree:
+def tree(session: Session, limit: int, *, branch: str = "", inside: bool = False, before: int = 0) -> Tree:
     """The newest checkpoints: of all branches, or of one's past; with ``inside`` also those within runs.
 
-    UnknownName where there is no such branch.
+    ``before`` is a number that all are below (0: none). UnknownName where there is no such branch.
     """
     store = session.store
     line = store.journal.find_branch(branch) if branch else None
@@ -73,7 +75,7 @@ def tree(session: Session, limit: int, *, branch: str = "", inside: bool = False
         raise UnknownName("branch", branch, [each.name for each in store.journal.branches.values()])
     marks = Checkpoints(store)
     without = () if inside else _INSIDE
-    found = marks.newest(limit, branch=line.number if line else None, without=without)
+    found = marks.newest(limit, branch=line.number if line else None, without=without, before=before)
     told = told_of(store, {mark.run for mark in found if mark.run})
     past = store.journal.lineage()
     changed = _changed(store, found[:_SOME])
@@ -94,8 +96,8 @@ def tree(session: Session, limit: int, *, branch: str = "", inside: bool = False
         for mark in found
     )
     lines = tuple(Line(each.number, each.name, each.checkpoint) for each in store.journal.branches.values())
-    more = max(marks.count(without, line.number if line else None) - len(rows), 0)
-    return Tree(rows, lines, store.journal.current, store.journal.head_checkpoint(), more)
+    more = marks.count(found[-1].number, without, line.number if line else None) if found else 0
+    return Tree(rows, lines, store.journal.current, store.journal.head_checkpoint(), more, before > 0)
 
 
 def _changed(store: Store, marks: Sequence[Mark]) -> dict[int, tuple[str, ...]]:

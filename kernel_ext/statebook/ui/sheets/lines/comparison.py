@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from statebook.ids import run_name
 from statebook.session.rewinding.looking.compare import Comparison, VariableChange
-from statebook.ui.escape import code, one_line, prose, visible, words
+from statebook.ui.escape import code, one_line, opening, prose, visible, words
 
-from .pieces import count, diff_html, diff_text, line_cell, section, style, table
+from .pieces import count, diff_html, diff_text, line_cell, listed, section, style, table
 
 _WIDE = 90
 _UNFOLDED = 8
@@ -53,17 +53,17 @@ class ComparisonSheet:
     def _sections(self, *, html: bool) -> Iterator[tuple[str, str, Sequence[str]]]:
         found = self.found
         runs = [
-            (run_name(run.number), side, run.prompt)
+            (run_name(run.number), side, opening(run.prompt, 160))
             for side, each in zip(self._names, found.runs, strict=True)
             for run in each
         ]
-        yield "Conversation", self._only(found.runs, "run"), _rows(runs, html=html)
+        yield "Conversation", self._only(runs), _rows(runs, html=html)
         kept = [
             (memory.mark, side, memory.text)
             for side, each in zip(self._names, found.memories, strict=True)
             for memory in each
         ]
-        yield "Memory", self._only(found.memories, "memory", "memories"), _rows(kept, html=html)
+        yield "Memory", self._only(kept), _rows(kept, html=html)
         told = (
             count(len(found.variables), "variable differs", "variables differ") if found.variables else "no difference"
         )
@@ -73,20 +73,14 @@ class ComparisonSheet:
             [diff_html(diff) for diff in found.files] if html else [line for d in found.files for line in diff_text(d)]
         )
         yield "Files", changed, diffs
-        spent = [
-            f"${amount:.4f} on the way to {side}"
-            for side, amount in zip(self._names, found.dollars, strict=True)
-            if amount
-        ]
-        yield "Spend", ", ".join(spent) or "nothing that is known, since they parted", []
+        spent = [f"${amount:.4f} at {side}" for side, amount in zip(self._names, found.dollars, strict=True) if amount]
+        if spent:
+            yield "Spend", f"{', '.join(spent)}, since they parted", []
 
-    def _only(self, pair: tuple[Sequence[object], Sequence[object]], noun: str, nouns: str = "") -> str:
-        parts = [
-            f"{count(len(each), noun, nouns)} only at {side}"
-            for side, each in zip(self._names, pair, strict=True)
-            if each
-        ]
-        return ", ".join(parts) or "no difference"
+    def _only(self, rows: Sequence[tuple[str, str, str]]) -> str:
+        """Which things, by (name, side, text), only one of the two has."""
+        named = [(side, [name for name, at, _ in rows if at == side]) for side in dict.fromkeys(self._names)]
+        return ", ".join(f"{listed(names)} only at {side}" for side, names in named if names) or "no difference"
 
 
 def _rows(rows: Sequence[tuple[str, str, str]], *, html: bool) -> list[str]:

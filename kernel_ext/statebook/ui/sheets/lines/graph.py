@@ -52,7 +52,7 @@ def laid_out(tree: Tree) -> Graph:
     heads: dict[int, list[Line]] = {}
     for line in sorted(tree.lines, key=lambda each: each.number != tree.current):
         at = own[line.number].top if line.number in own else place.get(line.checkpoint)
-        if at is not None:
+        if at is not None and not tree.paged:  # heads are among the newer ones
             heads.setdefault(at, []).append(line)
     cells = tuple(_cell(index, row, own, strands) for index, row in enumerate(rows))
     return Graph(cells, heads, max((strand.lane for strand in strands), default=0) + 1)

@@ -39,10 +39,10 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
     return f"<table>{top}{body}</table>{more}"
 
 
-def line_cell(text: str) -> str:
-    """A cell of one line that is cut where there is no more room, with the whole in its tooltip."""
+def line_cell(text: str, shown: str = "") -> str:
+    """A cell of one line that is cut where there is no more room (or ``shown``), with the whole in its tooltip."""
     flat = one_line(text, 400)
-    return f'<span class="sb-one" title="{code(flat)}">{words(one_line(text, 160))}</span>'
+    return f'<span class="sb-one" title="{code(flat)}">{words(shown or one_line(text, 160))}</span>'
 
 
 def diff_html(diff: FileDiff, remark: str = "") -> str:

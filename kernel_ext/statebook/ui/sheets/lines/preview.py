@@ -9,27 +9,31 @@ from statebook.ids import checkpoint_name, run_name
 from statebook.session.rewinding.after.told import call_line
 from statebook.session.rewinding.move import Moved
 from statebook.session.rewinding.plan import Preview, RunLine
+from statebook.state.files.planning import Fate
 from statebook.state.snapshots.restoring import Outcome
 from statebook.tools.policy import show_rule
-from statebook.ui.escape import code, one_line, prose, visible, words
+from statebook.ui.escape import code, one_line, opening, prose, visible, words
 
 from .pieces import count, diff_html, diff_text, line_cell, listed, section, style, table
 
-_VERBS = {"rewind": "Go back to", "undo": "Go back to", "redo": "Return to", "switch": "Switch to"}
-_DONE = {"rewind": "Back at", "undo": "Back at", "redo": "Returned to", "switch": "Now at"}
-_FATES = {"restored": "restored", "removed": "removed", "lost": "lost", "kept": "stay"}
+_VERBS = {"rewind": "Go back to", "undo": "Undo to", "redo": "Return to", "switch": "Switch to"}
+_DONE = {"rewind": "Back at", "undo": "Undone: back at", "redo": "Returned to", "switch": "Now at"}
+_FATES = ("restored", "removed", "lost")
 _COLOURS = {"restored": "sb-good", "removed": "sb-quiet", "lost": "sb-bad", "kept": "sb-quiet"}
-_STEPS = {"restore": "written back", "recreate": "brought back", "delete": "removed"}
+_STEPS: dict[Fate, str] = {"restore": "written back", "recreate": "brought back", "delete": "removed"}
 _WIDE = 100
 _UNFOLDED = 2
+_NAMED = 3
+"""Things of a part that its line names."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewSheet:
-    """A preview; with ``moved``, what came of it."""
+    """A preview; with ``moved``, what came of it. ``brief``: only what the preview, which was shown, did not tell."""
 
     preview: Preview
     moved: Moved | None = None
+    brief: bool = False
 
     def __repr__(self) -> str:
         lines = [self.headline, f"  {self._where}"]
@@ -84,6 +88,9 @@ class PreviewSheet:
 
     def _sections(self, *, html: bool) -> Iterator[tuple[str, str, Sequence[str]]]:
         preview = self.preview
+        if self.brief:
+            yield from self._unforeseen(html=html)
+            return
         if preview.moves_conversation:
             yield "Conversation", self._conversation, [*self._runs(html=html)]
         if "memory" in preview.parts:
@@ -94,24 +101,35 @@ class PreviewSheet:
         if "files" in preview.parts:
             yield "Files", self._files, [*self._diffs(html=html)]
         if preview.stale:
-            cells = [f"{run_name(each.run)} “{one_line(each.prompt, 60)}”" for each in preview.stale]
-            told = f"{count(len(cells), 'cell')} will show what is no part of the conversation"
+            cells = [(run_name(each.run), opening(each.prompt, _WIDE)) for each in preview.stale]
+            verb = "will show" if self.moved is None else "shows" if len(cells) == 1 else "show"
             yield (
                 "Outputs",
-                told if self.moved is None else told.replace("will show", "show"),
-                ([table([[line_cell(cell)] for cell in cells])] if html else cells[:20]),
+                f"{count(len(cells), 'cell')} {verb} what is no part of the conversation",
+                (
+                    [table([[words(run), line_cell(prompt)] for run, prompt in cells])]
+                    if html
+                    else [f"{run:<5} {prompt}" for run, prompt in cells[:20]]
+                ),
             )
+
+    def _unforeseen(self, *, html: bool) -> Iterator[tuple[str, str, Sequence[str]]]:
+        """What became of parts otherwise than the preview said."""
+        moved = self.moved
+        if moved is not None and moved.lost != self.preview.lost:
+            yield "Variables", _fates(moved.variables), [*_variables(moved.variables, html=html)]
+        if moved is not None and moved.kept:
+            yield "Files", f"{count(len(moved.kept), 'file')} left", [*self._left(html=html)]
 
     @property
     def _conversation(self) -> str:
         preview = self.preview
-        parts = [f"{count(len(preview.leaving), 'run')} leave{'s' * (len(preview.leaving) == 1)} it"] * bool(
-            preview.leaving
-        )
-        parts += [f"{count(len(preview.returning), 'run')} come{'s' * (len(preview.returning) == 1)} back"] * bool(
-            preview.returning
-        )
-        return ", ".join(parts) or "no run leaves it"
+        parts = []
+        for runs, verb, verbs in ((preview.leaving, "leaves", "leave"), (preview.returning, "comes back", "come back")):
+            if runs:
+                names = listed([run_name(run.number) for run in runs], _NAMED)
+                parts.append(f"{names} {verb if len(runs) == 1 else verbs}")
+        return ", ".join(parts) or "no run leaves"
 
     def _runs(self, *, html: bool) -> Iterator[str]:
         rows = [("leaves", run) for run in reversed(self.preview.leaving)]
@@ -119,20 +137,21 @@ class PreviewSheet:
         if html and rows:
             yield table([[words(run_name(run.number)), words(how), _run_cell(run)] for how, run in rows])
         elif not html:
-            yield from (f"{run_name(run.number):<5} {how}: {one_line(run.prompt, _WIDE)}" for how, run in rows[:20])
+            yield from (f"{run_name(run.number):<5} {how}: {opening(run.prompt, _WIDE)}" for how, run in rows[:20])
 
     @property
     def _memory(self) -> str:
         ends, returns = self.preview.ends, self.preview.returns
         parts = []
         for what, verb, verbs in ((ends, "goes", "go"), (returns, "comes back", "come back")):
-            for things, noun, nouns in (
-                (what.memories, "memory", "memories"),
-                (what.grants, "grant", "grants"),
-                (what.rules, "rule", "rules"),
+            marks = [memory.mark for memory in what.memories]
+            for things, named in (
+                (marks, listed(marks, _NAMED)),
+                (what.grants, count(len(what.grants), "grant")),
+                (what.rules, count(len(what.rules), "rule")),
             ):
                 if things:
-                    parts.append(f"{count(len(things), noun, nouns)} {verb if len(things) == 1 else verbs}")
+                    parts.append(f"{named} {verb if len(things) == 1 else verbs}")
         if self.preview.tools:
             parts.append(f"state of {listed(self.preview.tools)}")
         return ", ".join(parts) or "stays as it is"
@@ -155,7 +174,9 @@ class PreviewSheet:
     def _files(self) -> str:
         plan = self.preview.files
         parts = [
-            f"{count(len(steps), 'file')} {verb}" for fate, verb in _STEPS.items() if (steps := _of(plan.steps, fate))
+            f"{listed([step.path for step in steps], _NAMED)} {verb}"
+            for fate, verb in _STEPS.items()
+            if (steps := plan.of(fate))
         ]
         conflicts, unkept = len(plan.of("conflict")), len(plan.of("not_kept"))
         if conflicts:
@@ -172,44 +193,46 @@ class PreviewSheet:
         for step in self.preview.files.of("not_kept"):
             told = f"{step.path} stays as it is: it {step.why}"
             yield f'<div class="sb-quiet">{words(told)}</div>' if html else told
+        yield from self._left(html=html)
+
+    def _left(self, *, html: bool) -> Iterator[str]:
         for path, reason in self.moved.kept if self.moved else ():
             told = f"{path} was left as it is: it {reason}"
             yield f'<div class="sb-warn">{words(told)}</div>' if html else told
 
     @property
     def _effects(self) -> list[tuple[str, str]]:
-        return [(call_line(done, _WIDE), f"{run_name(done.run)}.{done.step}") for done in self.preview.effects]
+        done = () if self.brief else self.preview.effects
+        return [(call_line(each, _WIDE), f"{run_name(each.run)}.{each.step}") for each in done]
 
     @property
     def _notes(self) -> list[str]:
-        preview, notes = self.preview, list(self.preview.notes)
+        preview, notes = self.preview, [] if self.brief else list(self.preview.notes)
         if self.moved is None and preview.files.of("conflict"):
             notes.append("`--overwrite` writes over files that someone else changed, too.")
         if self.moved is not None:
             notes += self.moved.failed
             cells = [f"{each.name}: run again `{one_line(each.cell, 60)}`" for each in self.moved.lost if each.cell]
             notes += cells[:5]
-            notes.append(f"All that was left is at {checkpoint_name(self.moved.left)}: `%agent redo` returns to it.")
+            notes.append(f"What was here is kept at {checkpoint_name(self.moved.left)}: `%agent redo` returns to it.")
         else:
             notes.append("Nothing is deleted: `%agent redo` returns to what is there now.")
         return notes
 
 
-def _of(steps: Sequence[object], fate: str) -> list[object]:
-    return [step for step in steps if getattr(step, "fate", "") == fate]
-
-
 def _run_cell(run: RunLine) -> str:
     answer = f'<span class="sb-one sb-quiet">{words(one_line(run.answer, 160))}</span>' if run.answer else ""
-    return f"{line_cell(run.prompt)}{answer}"
+    return f"{line_cell(run.prompt, opening(run.prompt, 160))}{answer}"
 
 
 def _fates(outcomes: Sequence[Outcome]) -> str:
     parts = []
-    for fate, verb in _FATES.items():
-        number = sum(each.fate == fate for each in outcomes)
-        if number:
-            parts.append(f"{number} {verb if fate != 'kept' or number > 1 else 'stays'}")
+    for fate in _FATES:
+        names = [each.name for each in outcomes if each.fate == fate]
+        parts.append(f"{listed(names, _NAMED)} {fate}" if names else "")
+    stay = sum(each.fate == "kept" for each in outcomes)
+    parts.append(f"{stay:,} {'stays' if stay == 1 else 'stay'}" if stay else "")
+    parts = [part for part in parts if part]
     return ", ".join(parts) or "there were none"
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from statebook.ids import checkpoint_name, run_name
 from statebook.session.rewinding.looking.tree import Line, Row, Tree
-from statebook.ui.escape import code, one_line, visible, words
+from statebook.ui.escape import code, one_line, opening, prose, visible, words
 
 from .graph import Cell, Graph, laid_out
 from .pieces import count, listed, style
@@ -15,8 +15,11 @@ from .pieces import count, listed, style
 _PITCH, _HEIGHT, _RADIUS = 16, 27, 4.5
 _COLOURS = ("#1976d2", "#e0872f", "#4fa866", "#b06fb5", "#c95f5f", "#4aa3a3", "#8f8f8f")
 """Mid tones that stand out on white and on black, one per lane."""
-_WIDE = 62
-_TOOLS = 4
+_WIDE = 64
+"""Characters of what happened up to a checkpoint, in a terminal ..."""
+_LINE = 110
+"""... and of a whole line."""
+_NAMED = 3
 _LANES = 24
 """Lanes that are drawn apart; more share the last one."""
 _REASONS = {
@@ -25,17 +28,21 @@ _REASONS = {
     "pause": "paused",
     "person": "checkpoint",
     "cell": "after a cell",
-    "left": "left here",
-    "moved": "moved here",
+    "left": "before a move",
+    "moved": "after a move",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TreeSheet:
-    """The newest checkpoints, drawn as a graph and as text. ``now`` is what times are told from (UTC, no zone)."""
+    """The newest checkpoints, drawn as a graph and as text.
+
+    ``now`` is what times are told from (UTC, no zone), ``line`` what the person wrote, but for the place in the list.
+    """
 
     tree: Tree
     now: datetime
+    line: str = "%agent checkpoints"
 
     def __repr__(self) -> str:
         if not self.tree.rows:
@@ -45,10 +52,11 @@ class TreeSheet:
         wide = max(min(graph.lanes, _LANES) * 2, 2)
         lines = []
         for index, (row, cell) in enumerate(rows):
-            refs = "".join(f"[{ref}] " for ref in self._refs(index, row, graph))
-            what = f"{refs}{one_line(_what(row), _WIDE)}"
-            extra = " · ".join(filter(None, [_extra(row), _ago(self.now, row.time)]))
-            lines.append(f"{_drawn(cell):<{wide}}{checkpoint_name(row.number):<6} {what}  {extra}".rstrip())
+            what = f"{self._refs(index, row, graph)}{one_line(_what(row), _WIDE)}".rstrip()
+            line = f"{_drawn(cell):<{wide}}{checkpoint_name(row.number):<6} {what}"
+            time = _ago(self.now, row.time)
+            extra = one_line(_extra(row), max(_LINE - len(line) - len(time), 0))
+            lines.append(f"{line}  {f'{extra} · ' if len(extra) > 1 else ''}{time}")
         return visible("\n".join([*lines, self._foot]))
 
     def _repr_html_(self) -> str:
@@ -59,7 +67,7 @@ class TreeSheet:
         rows = "".join(self._row(index, row, graph) for index, row in enumerate(self.tree.rows))
         return (
             f'<div class="sb-lines sb-tree">{style()}<div class="sb-rows">{rows}</div>'
-            f'<div class="sb-foot">{words(self._foot)}</div></div>'
+            f'<div class="sb-foot">{prose(self._foot)}</div></div>'
         )
 
     def _row(self, index: int, row: Row, graph: Graph) -> str:
@@ -70,7 +78,7 @@ class TreeSheet:
         return (
             f'<div class="sb-row{off}" title="{code(whole)}">{_svg(graph.cells[index], graph.lanes)}'
             f'<span class="sb-number">{words(checkpoint_name(row.number))}</span>'
-            f'<span class="sb-what">{refs}{words(one_line(_what(row), 160))}</span>'
+            f'<span class="sb-what{" sb-code" * _is_cell(row)}">{refs}{words(one_line(_what(row), 160))}</span>'
             f'<span class="sb-extra">{words(_extra(row))}</span>'
             f'<span class="sb-time">{words(_ago(self.now, row.time))}</span></div>\n'
         )
@@ -80,23 +88,24 @@ class TreeSheet:
         for line in graph.heads.get(index, []):
             kind = "sb-ref sb-here" if line.number == self.tree.current else "sb-ref"
             pills.append(f'<span class="{kind}">{words(one_line(line.name, 40))}</span>')
-        if row.label:
+        if row.label and not _is_cell(row):
             pills.append(f'<span class="sb-ref sb-label">{words(one_line(row.label, 60))}</span>')
         return pills
 
-    def _refs(self, index: int, row: Row, graph: Graph) -> list[str]:
-        names = [self._name(line) for line in graph.heads.get(index, [])]
-        return [*names, *([row.label] if row.label else [])]
+    def _refs(self, index: int, row: Row, graph: Graph) -> str:
+        names = "".join(f"[{self._name(line)}] " for line in graph.heads.get(index, []))
+        return f"{names}“{row.label}” " if row.label and not _is_cell(row) else names
 
     def _name(self, line: Line) -> str:
         return f"{line.name} ← you are here" if line.number == self.tree.current else line.name
 
     @property
     def _foot(self) -> str:
-        shown = len(self.tree.rows)
-        more = f"; {self.tree.more:,} older ones are not shown (-n {shown + self.tree.more})" if self.tree.more else ""
+        shown, more = len(self.tree.rows), self.tree.more
         branches = f" on {count(len(self.tree.lines), 'branch', 'branches')}" if len(self.tree.lines) > 1 else ""
-        return f"{count(shown, 'checkpoint')}{branches}{more}. %agent rewind #N goes back to one."
+        older = f"{self.line} --before {checkpoint_name(self.tree.rows[-1].number)}"
+        rest = f" `{older}` shows older ones, of which there are {more:,}." if more else ""
+        return f"{count(shown, 'checkpoint')}{branches}. `%agent rewind #N` goes back to one.{rest}"
 
 
 _NOTHING = "There is no checkpoint yet: each run ends with one, and %agent checkpoint makes one."
@@ -106,24 +115,28 @@ def _what(row: Row) -> str:
     """The run's name and prompt, or why the checkpoint was made."""
     if row.told is not None and row.reason in ("run_end", "pause"):
         state = "" if row.told.status in ("done", "") else f" ({row.told.status})"
-        return (
-            f"{run_name(row.run)} {row.told.prompt or '(no prompt)'}{' (paused)' if row.reason == 'pause' else state}"
-        )
+        prompt = opening(row.told.prompt, 160) or "(no prompt)"
+        return f"{run_name(row.run)} {prompt}{' (paused)' if row.reason == 'pause' else state}"
+    if row.label and (_is_cell(row) or row.reason == "person"):
+        return row.label if _is_cell(row) else ""
     said = _REASONS.get(row.reason, row.reason)
     if row.run:
         return f"{said} {run_name(row.run)}.{row.step}" if row.step else f"{said} {run_name(row.run)}"
     return said
 
 
+def _is_cell(row: Row) -> bool:
+    """Whether it was made after an ordinary cell, which its label is the beginning of."""
+    return row.reason == "cell" and bool(row.label)
+
+
 def _extra(row: Row) -> str:
-    parts = []
+    parts = [f"Δ {listed(row.changed, _NAMED)}" if row.changed else ""]
     if row.told is not None and row.reason in ("run_end", "pause"):
         tools = list(dict.fromkeys(row.told.tools))
         numbers = {tool: row.told.tools.count(tool) for tool in tools}
-        parts.append(", ".join(tool if numbers[tool] == 1 else f"{tool} ×{numbers[tool]}" for tool in tools[:_TOOLS]))
-        parts.append(f"and {len(tools) - _TOOLS} more" if len(tools) > _TOOLS else "")
+        parts.append(listed([tool if numbers[tool] == 1 else f"{tool} ×{numbers[tool]}" for tool in tools], _NAMED))
         parts.append(f"${row.told.dollars:.4f}" if row.told.dollars else "")
-    parts.append(f"Δ {listed(row.changed, 3)}" if row.changed else "")
     return " · ".join(filter(None, parts))
 
 
