@@ -20,7 +20,7 @@ SEED = int(os.environ.get("STATEBOOK_CHAOS_SEED", "1"))
 LANES = min(os.cpu_count() or 1, 4)
 
 FAULTS = {
-    "packs that are not synced before rows name them": "breaks: StoreDamaged",
+    "packs that are not synced before rows name them": "Pack ",
     "files that are put back before the transaction": "a mix: ",
     "a move that is called finished before its files are": "a mix: ",
     "a move that is not rolled forward": "a mix: ",

@@ -86,6 +86,16 @@ def test_a_single_part_does_not_move_the_conversation(worked, part):
     assert len(book.store.journal.branches) == 1
 
 
+@pytest.mark.parametrize("scope", ["variables", "files", "files+variables"])
+def test_a_redo_returns_from_a_move_of_some_parts_only(worked, scope):
+    book = worked()
+    first = everything(book)
+    book.go("r2", scope)
+    assert everything(book) != first
+    book.do(redo(book.session, parts_of(book.session)))
+    assert everything(book) == first
+
+
 def test_redo_again_goes_further_back(worked):
     book = worked(say("two b"))
     first = everything(book)

@@ -89,8 +89,8 @@ def _as_left(session: Session, mark: Mark) -> Point:
     """The point at which a line was left; its head, where nothing has been added to it since."""
     found = of_mark(session.store, mark)
     whole = (mark.branch, session.store.journal.last_seq)
-    if Between(session.store, whole, found.line).matters():
-        return found
+    if mark.branch == session.store.journal.current or Between(session.store, whole, found.line).matters():
+        return found  # on the current line, what moved since (files, say) lies between the point and the head
     return replace(found, at=whole[1], tip=True)
 
 

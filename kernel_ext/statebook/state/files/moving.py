@@ -68,12 +68,16 @@ class Mover:
         """Path -> the folder and the name of its staged content."""
 
     def stage(self, plan: FilesPlan) -> None:
-        """Write and sync all new contents. Raises WorkspaceError, StoreDamaged; then nothing was changed."""
+        """Write and sync all new contents, and sync the old ones: a power cut leaves what the plan saw, or the new.
+
+        Raises WorkspaceError, StoreDamaged; then nothing was changed.
+        """
         orders = [_Order(step.change, step.target) for step in plan.doing()]
         try:
             for order in orders:
                 self._check(order)
                 self._stage(order)
+            self._settle(orders)
         except OSError as error:
             self.unstage()
             raise _refusal(order.path, error) from error
@@ -161,6 +165,22 @@ class Mover:
                     os.fchmod(descriptor, order.state.mode)
                 os.fsync(descriptor)
 
+    def _settle(self, orders: list[_Order]) -> None:
+        """Sync what is there now, which whoever wrote it need not have done: torn, it would be taken for an edit."""
+        for order in orders:
+            with suppress(OSError), self._place.parent(order.path) as (handle, name):
+                descriptor = os.open(handle.at(name), os.O_RDONLY | NOFOLLOW | NONBLOCK, dir_fd=handle.fd)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        self._sync_folders(orders)
+
+    def _sync_folders(self, orders: Iterable[_Order]) -> None:
+        for folder in _ancestors(orders):
+            with suppress(OSError), self._place.folder(folder) as handle:
+                handle.sync()
+
     def _move(self, orders: list[_Order], stay: frozenset[str]) -> FilesMoved:
         """Deletions first: they make room where a file takes a folder's place, or the other way round."""
         done, kept = [], []
@@ -176,9 +196,7 @@ class Mover:
                 self._drop(order.path)
             else:
                 done.append(order.path)
-        for folder in _ancestors(orders):
-            with suppress(OSError), self._place.folder(folder) as handle:
-                handle.sync()
+        self._sync_folders(orders)
         return FilesMoved(tuple(done), tuple(kept))
 
     def _put(self, order: _Order, stay: frozenset[str]) -> str:
