@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 import statebook
+from statebook.errors import StoreFull
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.kept import SnapshotRow
 from statebook.protocol.journal.lines import FileChange, FilesTouched
 from statebook.protocol.messages import ToolCall
 from statebook.run.keeping.at_work import AtWork, may_change
 from statebook.run.seams import Kept
+from statebook.store.store import Store
 from statebook.testing import call, say
 from statebook.tools.python import SPEC as PYTHON
 
@@ -28,6 +30,10 @@ class Noting:
         row = SnapshotRow(name, "variables", {"version": 1, "asked": len(self.asked)}, "")
         touched = FilesTouched((FileChange("a.txt", "", "0" * 32),))
         return Kept(name, rows=(row,), events=(touched,) if calls else (), note="one line")
+
+    def failed(self, error):
+        self.asked.append(("failed", [f"{error}"]))
+        return "no room"
 
 
 @pytest.fixture
@@ -64,6 +70,22 @@ def test_files_that_a_step_touched_stand_in_the_commit_of_its_result(kept_of):
     assert kinds[at : at + 3] == ["tool_finished", "files_touched", "checkpoint_made"]
     times = {entry.time for entry in session.store.journal.entries_of_run(run.number)[at : at + 3]}
     assert len(times) == 1
+
+
+def test_where_rows_find_no_room_a_result_is_recorded_without_them(kept_of, monkeypatch):
+    commit = Store.commit
+
+    def full(store, events, *, snapshots=(), **options):
+        if snapshots and any(event.kind == "tool_finished" for _, event in events):
+            raise StoreFull("The disk is full.", "Free some space.")
+        return commit(store, events, snapshots=snapshots, **options)
+
+    monkeypatch.setattr(Store, "commit", full)
+    keeper, session, run = kept_of(call("look"), call("send"), say("Done."))
+    assert checkpoints(session) == [("step", ""), ("before_step", "v2"), ("step", ""), ("run_end", "v4")]
+    assert [why for why, _ in keeper.asked].count("failed") == 2
+    assert run.notes == ["one line", "no room"]
+    assert (run.answer, session.store.open_runs(), session.store.verify().whole) == ("Done.", [], True)
 
 
 def test_a_pause_keeps_too(session_of, go):

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from statebook.errors import StoreError
 from statebook.model.base import Model
-from statebook.protocol.journal.events import Event
+from statebook.protocol.journal.events import Entry, Event
 from statebook.protocol.journal.lines import CheckpointMade, Reason
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Usage
@@ -57,8 +58,7 @@ class Environment:
     def point(self, run: Run, reason: Reason, label: str = "") -> tuple[CheckpointMade, Kept]:
         """The next checkpoint, and what it keeps: nothing while a call may be half done. Commit both together."""
         kept = Kept() if self.at_work.busy or not self.lease.held else self.keeper.keep(reason, self.at_work.take())
-        if kept.note and kept.note not in run.notes:
-            run.notes.append(kept.note)
+        self._say(run, kept.note)
         made = self.store.journal.checkpoint(reason, label=label, branch=run.branch)
         return replace(made, snapshot=kept.variables, files=kept.files), kept
 
@@ -71,13 +71,32 @@ class Environment:
     ) -> None:
         """Put events of the run (each with its step) on disk, then into the record, then before the sink's eyes.
 
-        Raises StoreError; then nothing was recorded and nothing drawn. CancelledError without the lease.
+        What a checkpoint keeps besides is left out where there is no room for it: events are worth more. Raises
+        StoreError; then nothing was recorded and nothing drawn. CancelledError without the lease.
         """
         places = [(Place(run.number, step), event) for step, event in events]
         with self.lease.used():
-            for entry in self.store.commit(places, branch=run.branch, artifacts=artifacts, snapshots=kept.rows):
+            for entry in self._recorded(run, places, artifacts, kept):
                 run.apply(entry)
         self.draw(run)
+
+    def _recorded(
+        self, run: Run, places: list[tuple[Place, Event]], artifacts: Sequence[ArtifactData], kept: Kept
+    ) -> list[Entry]:
+        try:
+            return self.store.commit(places, branch=run.branch, artifacts=artifacts, snapshots=kept.rows)
+        except StoreError as error:
+            if not kept.rows:
+                raise
+            failed = error
+        bare = [(place, _bare(event) if isinstance(event, CheckpointMade) else event) for place, event in places]
+        entries = self.store.commit(bare, branch=run.branch, artifacts=artifacts)
+        self._say(run, self.keeper.failed(failed))
+        return entries
+
+    def _say(self, run: Run, note: str) -> None:
+        if note and note not in run.notes:
+            run.notes.append(note)
 
     def price(self, usage: Usage) -> float | None:
         """US dollars of tokens by the model's public prices; None where they are not known."""
@@ -93,6 +112,10 @@ class Environment:
                 self.sink.update(run)
         except Exception as error:  # noqa: BLE001 - whatever a front end does, the run is worth more than its picture
             _note(run, error)
+
+
+def _bare(point: CheckpointMade) -> CheckpointMade:
+    return replace(point, snapshot="", files="")
 
 
 def close(sink: Sink, run: Run) -> None:

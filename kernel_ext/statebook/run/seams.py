@@ -64,6 +64,10 @@ class Keeper(Protocol):
         """
         ...
 
+    def failed(self, error: Exception) -> str:
+        """What it gave last could not be put on disk: it begins anew. What to tell; "" where it was told before."""
+        ...
+
 
 class NothingKept:
     """A keeper of nothing."""
@@ -71,6 +75,10 @@ class NothingKept:
     def keep(self, reason: Reason, calls: Sequence[ToolCall] = ()) -> Kept:
         """Nothing."""
         return Kept()
+
+    def failed(self, error: Exception) -> str:
+        """Nothing."""
+        return ""
 
 
 class Silent:
