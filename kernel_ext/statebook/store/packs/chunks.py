@@ -207,7 +207,7 @@ class PackedChunks:
     def _give_up(self) -> None:
         """After an error nothing that was not synced counts: a second sync may succeed and mean nothing (fsync(2))."""
         self._index.lost()
-        self.packs.let_go()
+        self.packs.give_up()
         self._index.distrust()  # packs may have been removed: look again
 
     def _fill(self, digest: str, placed: Placed, target: memoryview) -> None:

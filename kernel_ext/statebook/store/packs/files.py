@@ -1,4 +1,4 @@
-"""The pack files themselves: one is appended to, all are read; none is ever written over.
+"""The pack files themselves: one is appended to, all are read; nothing that was synced is ever written over.
 
 A pack has a random name, so that packs of two stores that come to lie in one folder (a copy, a restored backup) are
 never taken for each other. Bytes at a pack's end that no row names (of a kernel that died) are skipped: the next kernel
@@ -37,7 +37,7 @@ class Packs:
         self._limit = limit
         self._handle = -1
         self._name = ""
-        self._end = 0
+        self._end = self._synced = 0
         self._dirty = self._unnamed = False
         self._readers: dict[str, BinaryIO] = {}
         self._reading = threading.Lock()
@@ -87,7 +87,7 @@ class Packs:
         if self._name:
             with suppress(FileNotFoundError):
                 self._handle = os.open(self.path(self._name), flags)
-                self._end = os.lseek(self._handle, 0, os.SEEK_END)
+                self._end = self._synced = os.lseek(self._handle, 0, os.SEEK_END)
                 if not self.full:
                     return
                 self.let_go()
@@ -95,7 +95,7 @@ class Packs:
         self._name = new_session_id()[:16]
         self._unnamed = True
         self._handle = os.open(self.path(self._name), flags | os.O_CREAT | os.O_EXCL, 0o644)
-        self._end = 0
+        self._end = self._synced = 0
 
     def sync(self) -> None:
         """All that was appended is on disk under its name when this returns. OSError when it is not known to be."""
@@ -108,11 +108,18 @@ class Packs:
             for folder in (self.folder, self.folder.parent, self.folder.parent.parent):
                 sync_folder(folder)
             self._unnamed = False
-        self._dirty = False
+        self._dirty, self._synced = False, self._end
+
+    def give_up(self) -> None:
+        """After an error: what was appended since the last sync is taken away again; on a full disk it is in the way."""
+        if self._handle >= 0:
+            with suppress(OSError):
+                os.truncate(self._handle, self._synced)
+        self.let_go()
 
     def let_go(self) -> None:
         """Close the pack that is appended to. What was not synced is not known to be on disk."""
-        handle, self._handle, self._end, self._dirty = self._handle, -1, 0, False
+        handle, self._handle, self._end, self._synced, self._dirty = self._handle, -1, 0, 0, False
         if handle >= 0:
             with suppress(OSError):
                 os.close(handle)
