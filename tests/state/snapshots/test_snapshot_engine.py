@@ -11,8 +11,8 @@ import pytest
 from living import Notebook, notebook, reported
 from packed import PackedChunks
 from statebook.errors import StoreDamaged, UsageError
+from statebook.state.interrupt import undisturbed
 from statebook.state.snapshots import Manifest, SnapshotBudget, Snapshots
-from statebook.state.snapshots.restoring import _undisturbed
 
 PANDAS_3 = pytest.mark.skipif(
     importlib.metadata.version("pandas") < "3", reason="before, frames could change each other's memory"
@@ -259,11 +259,23 @@ def test_untouched_variables_stay_the_very_objects(book):
     assert book.snapshots._namespace is namespace
 
 
+def test_what_came_back_is_not_taken_for_changed(book):
+    """Its strings come back as fewer objects than they were, so that it is pickled otherwise."""
+    frame = "pd.read_csv(io.StringIO('unit,size\\nMB,2\\nms,3\\nMB,4')).query(\"unit == 'MB'\")[['size', 'unit']]"
+    target = book.cell(f"import io\nimport pandas as pd\ndf = {frame}")
+    book.cell("df = 3")
+    book.snapshots.restore(target)
+    assert book.snapshots.capture().manifest.groups == target.groups
+    again = book.cell("df")
+    assert again.groups == target.groups
+    assert book.cell("df['size'] += 1").groups != target.groups
+
+
 def test_the_stop_button_waits_for_a_swap():
     done = []
 
     def swap():
-        with _undisturbed():
+        with undisturbed():
             os.kill(os.getpid(), signal.SIGINT)
             done.append("whole")
 

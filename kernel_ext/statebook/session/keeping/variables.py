@@ -172,7 +172,7 @@ class Variables:
         Raises as `find` does.
         """
         found = self.find(name)
-        prepared = self._live().prepare(found.manifest, plain=not found.trusted)
+        prepared = self._live().prepare(found.manifest, plain=not found.trusted, seen=self._touched)
         self._prepared = prepared, found
         return prepared
 

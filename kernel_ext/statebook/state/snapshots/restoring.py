@@ -187,4 +187,5 @@ def _of_module(name: str, module: str, namespace: Mapping[str, Any], *, plain: b
         found = known if known is not None else importlib.import_module(module)
     except Exception as error:  # noqa: BLE001 - a module's own code may raise anything
         return Outcome(name, "lost", f"{module} can't be imported: {error}"), {}
-    return Outcome(name, "kept" if namespace.get(name) is found else "restored"), {name: found}
+    why = "" if sys.modules.get(module) is found else "a module made in the notebook, which is as it is now"
+    return Outcome(name, "kept" if namespace.get(name) is found else "restored", why), {name: found}

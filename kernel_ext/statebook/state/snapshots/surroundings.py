@@ -19,6 +19,10 @@ _SECRET = re.compile(
 )
 
 
+_LEGACY = "MT19937"
+"""The generator behind NumPy's global functions, unless a user replaces it."""
+
+
 class Surroundings:
     """Reads and restores them, relative to the environment this process began with."""
 
@@ -110,8 +114,12 @@ def _raw_states() -> list[Any]:
     raw: list[Any] = [random.getstate(), None, None]
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
-        name, numbers, *rest = numpy_random.get_state()
-        raw[1] = (name, numbers.tobytes(), *rest)
+        found = numpy_random.get_state(legacy=False)
+        if found["bit_generator"] == _LEGACY:
+            name, numbers, *rest = numpy_random.get_state()
+            raw[1] = (name, numbers.tobytes(), *rest)
+        else:
+            raw[1] = (found["bit_generator"],)
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
         raw[2] = torch.get_rng_state().numpy().tobytes()
@@ -121,7 +129,9 @@ def _raw_states() -> list[Any]:
 def _plain_states(raw: list[Any]) -> dict[str, Any]:
     version, numbers, gauss = raw[0]
     states: dict[str, Any] = {"random": [version, list(numbers), gauss]}
-    if raw[1] is not None and raw[1][0] == "MT19937":
+    if raw[1] is not None and raw[1][0] != _LEGACY:
+        states["numpy"] = raw[1][0]
+    elif raw[1] is not None:
         states["numpy"] = [raw[1][0], list(memoryview(raw[1][1]).cast("I")), *raw[1][2:]]
     if raw[2] is not None:
         states["torch"] = raw[2].hex()
@@ -131,13 +141,19 @@ def _plain_states(raw: list[Any]) -> dict[str, Any]:
 def _restore_random(states: Mapping[str, Any]) -> list[str]:
     version, numbers, gauss = states["random"]
     random.setstate((version, tuple(numbers), gauss))
-    if "numpy" in states:
+    failed = []
+    if isinstance(states.get("numpy"), str):
+        failed.append(f"the random state of numpy, whose generator was replaced by {states['numpy']}")
+    elif "numpy" in states:
         import numpy as np
 
-        np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002 - the legacy state is what users seed
+        try:
+            np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002 - the legacy state is what users seed
+        except ValueError:
+            failed.append("the random state of numpy, whose generator is another one now")
     if "torch" in states:
         torch: Any = sys.modules.get("torch")
         if torch is None:
-            return ["the random state of torch, which is not imported"]
+            return [*failed, "the random state of torch, which is not imported"]
         torch.set_rng_state(torch.frombuffer(bytearray.fromhex(states["torch"]), dtype=torch.uint8))
-    return []
+    return failed

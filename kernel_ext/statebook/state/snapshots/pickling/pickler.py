@@ -34,13 +34,23 @@ class Found:
     uses: set[str] = field(default_factory=set)
     """Names that the code in it uses."""
     array_roots: set[int] = field(default_factory=set)
-    """Identities of the arrays that own memory which plain arrays see."""
+    """Addresses of the memory that plain arrays see."""
+    handed_out: set[int] = field(default_factory=set)
+    """The same, of memory that objects hand out themselves: Arrow's may be an array's."""
     frame_roots: set[int] = field(default_factory=set)
     """The same, for memory that pandas objects see."""
     keep: list[Any] = field(default_factory=list)
     """Objects made for the stream: alive until the memo is done with, so that no identity is used twice."""
     held: list[tuple[Any, list[tuple[int, int]]]] = field(default_factory=list)
     """Shallow copies of pandas objects, with (buffer, column) of what they hold."""
+    outside: bool = False
+    """Whether arrays or columns see memory that others write to unseen: a file's map, ctypes'."""
+    sharing: bool = False
+    """Whether something else holds the dict of an object's attributes, too."""
+    hashed: bool = False
+    """Whether there are objects whose hash is made of their attributes."""
+    finalized: bool = False
+    """Whether there are objects with a ``__del__`` that was written in the notebook."""
     hooked: list[Any] = field(default_factory=list)
     """Objects whose own hooks decide what is pickled: they are loaded once, to see that they come back."""
 
@@ -51,7 +61,7 @@ class Dump:
 
     stream: bytes
     found: Found
-    memo: Mapping[int, tuple[int, Any]] | None = None
+    memo: dict[int, tuple[int, Any]] | None = None
 
 
 class SnapshotPickler(pickle.Pickler):
@@ -70,7 +80,7 @@ class SnapshotPickler(pickle.Pickler):
     def take(self, value: Any, *, shared: frozenset[int] = frozenset(), memo: bool = False) -> Dump:
         """Pickle ``value``. What it contains that can't be pickled is replaced by a placeholder and named.
 
-        ``shared`` are identities of arrays whose memory pandas objects here share with plain arrays. Raises what an
+        ``shared`` are addresses of memory of arrays that pandas objects here share with plain arrays. Raises what an
         object's own hooks raise past repair, and RecursionError for what is nested too deeply.
         """
         self.shared = shared
@@ -145,7 +155,9 @@ class SnapshotPickler(pickle.Pickler):
         view = buffer.raw()
         if view.nbytes < _IN_BAND:
             return True
-        self.found.out_of_band.append(self.found.buffers.add_out_of_band(view))
+        number = self.found.buffers.add_out_of_band(view)
+        self.found.out_of_band.append(number)
+        self.found.handed_out.add(self.found.buffers.all[number].address)
         return False
 
 

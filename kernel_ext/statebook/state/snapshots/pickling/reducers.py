@@ -67,6 +67,7 @@ _BY_BASE: dict[str, Reducer] = {
     "numpy.ndarray": arrays.reduce_subclass,
     "builtins.type": code.reduce_class,
     "builtins.BaseException": code.reduce_exception,
+    "logging.Logger": odd.reduce_logger,
 }
 _IN_MEMORY = frozenset({"_io.BytesIO", "_io.StringIO"})
 """Files that hold their own bytes."""
@@ -95,7 +96,7 @@ def reducer_of(kind: type) -> Reducer | None:
             return _strict(found, kind)
     if name.startswith(_OF_CONNECTIONS):
         return _CONNECTED
-    return code.reduce_instance if code.has_hooks(kind) else _borrowed(kind)
+    return code.reduce_instance if code.has_hooks(kind) else _borrowed(kind) or code.reducer_of_plain(kind)
 
 
 def _strict(reducer: Reducer, kind: type) -> Reducer:

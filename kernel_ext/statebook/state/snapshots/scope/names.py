@@ -8,7 +8,13 @@ import types
 from collections.abc import Container, Mapping
 from typing import Any
 
-_IPYTHON = re.compile(r"_+|_i+|_i?\d+|_[iod]h|__\w+__|_exit_code|In|Out|get_ipython")
+_IPYTHON = re.compile(r"_+|_i+|_i?\d+|_[iod]h|_exit_code|In|Out|get_ipython")
+_PYTHON = frozenset({
+    "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__cached__", "__builtin__",
+    "__builtins__", "__annotations__", "__annotate__", "__conditional_annotations__", "__path__", "__session__",
+    "__warningregistry__",
+})  # fmt: skip
+"""What Python and IPython put into a module themselves; other names of that form are the user's."""
 _SHELL = frozenset({"exit", "quit", "open"})
 """Names that IPython fills, and that a user may fill too."""
 
@@ -21,7 +27,7 @@ def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[di
     variables: dict[str, Any] = {}
     modules: dict[str, str] = {}
     for name, value in list(namespace.items()):
-        if _is_ipythons(name) or name in hidden or (name in _SHELL and _is_of_shell(value)):
+        if _is_not_the_users(name) or name in hidden or (name in _SHELL and _is_of_shell(value)):
             continue
         if isinstance(value, types.ModuleType):
             modules[name] = value.__name__
@@ -31,8 +37,9 @@ def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[di
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _is_ipythons(name: str) -> bool:
-    return _IPYTHON.fullmatch(name) is not None
+def _is_not_the_users(name: Any) -> bool:
+    """IPython's and Python's own, and what no code can name."""
+    return not isinstance(name, str) or _IPYTHON.fullmatch(name) is not None or name in _PYTHON
 
 
 def _is_of_shell(value: Any) -> bool:
