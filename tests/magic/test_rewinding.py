@@ -203,6 +203,13 @@ def test_a_vacuum_is_shown_and_asked_about(cell, worked, shell):
     _, printed = cell("%agent vacuum --keep 1 --yes")
     assert "free now" in printed
     assert session.store.verify().whole
+    shell.user_ns["big"] = b"after"  # what is kept next stands on rows that the vacuum has left
+    cell("%agent checkpoint after")
+    shell.user_ns["big"] = b"later"
+    cell("%agent rewind after --yes")
+    assert shell.user_ns["big"] == b"after"
+    _, printed = cell("%agent rewind r3 --yes")
+    assert session.store.verify().whole
 
 
 def test_one_checkpoint_is_written_out(cell, worked, tmp_path):

@@ -71,7 +71,7 @@ def _add_moving(commands: Any) -> None:
 def _add_tidying(commands: Any) -> None:
     vacuum = commands.add_parser("vacuum", help="let go of snapshots that are old, and of what nothing needs")
     vacuum.add_argument("--keep-days", type=positive, metavar="N", help="keep the snapshots of the last N days")
-    vacuum.add_argument("--keep", type=positive, metavar="N", help="keep the newest N snapshots")
+    vacuum.add_argument("--keep", type=positive, metavar="N", help="keep the newest N snapshots of each branch")
     vacuum.add_argument("--preview", action="store_true", help="only show what it would do")
     vacuum.add_argument("--yes", action="store_true", help="do not ask")
     export = commands.add_parser("export", help="write one checkpoint, with all it needs, into a store of its own")

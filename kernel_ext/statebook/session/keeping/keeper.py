@@ -133,7 +133,7 @@ class SessionKeeper:
 
     def forget(self) -> None:
         """Let go of what is known of variables and files; the next checkpoint looks at everything."""
-        self._begun = False
+        self._begun, self._size = False, -1
         self.files.forget()
         if self.variables is not None:
             self.variables.forget()
