@@ -66,6 +66,19 @@ def test_a_cell_is_undone_and_other_variables_are_untouched(kept, number, shell)
     assert found.cells == (f"In [{shell.execution_count - 1}]: x.append(2)",)
 
 
+def test_a_fork_is_not_what_was_there_before_a_cell(kept, number, shell):
+    """Nobody went there: a cell after it is undone to what the kernel had."""
+    number("x = [1]")
+    number("%agent fork r1 aside")
+    number("x.append(2)")
+    number("%agent undo")
+    assert shell.user_ns["x"] == [1]
+    number("%agent switch aside --yes")
+    assert "x" not in shell.user_ns
+    number("%agent redo --yes")
+    assert shell.user_ns["x"] == [1]
+
+
 def test_two_cells_are_undone_at_once_and_a_third_can_not_be(kept, number, shell):
     kept.keeper.drain()
     number("x = [1]")

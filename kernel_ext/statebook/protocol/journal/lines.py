@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-Reason = Literal["step", "before_step", "run_end", "pause", "person", "cell", "left", "moved"]
+Reason = Literal["step", "before_step", "run_end", "pause", "person", "cell", "left", "moved", "forked"]
 """Why a checkpoint was made: after and before a step, at a run's end or pause, by the person (``%agent checkpoint``),
-after an ordinary cell, before a move, after a move of some parts only."""
+after an ordinary cell, before a move, after a move of some parts only, where a branch begins that nobody went to."""
 
 Part = Literal["conversation", "memory", "variables", "files"]
 """What of a session can be moved to a checkpoint by itself. ``memory`` is facts, tool state, grants and rules."""

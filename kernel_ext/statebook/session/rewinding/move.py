@@ -103,7 +103,7 @@ def fork(session: Session, target: Point, name: str = "") -> Branch:
         checkpoint=target.checkpoint,
         why=f"forked at {target.name}",
         line=target.branch,
-        then=[(Place(), event) for event in _made(session, target.checkpoint, target.variables, target.files)],
+        then=[(Place(), made) for made in _made(session, "forked", target.checkpoint, target.variables, target.files)],
         aside=True,
     )
 
@@ -192,15 +192,15 @@ def _mixed(session: Session, preview: Preview, left: CheckpointMade) -> list[Eve
     newest = target.checkpoint if preview.moves_conversation else left.checkpoint
     variables = target.variables if "variables" in preview.parts else left.snapshot
     files = target.files if "files" in preview.parts else left.files
-    return _made(session, newest, variables, files)
+    return _made(session, "moved", newest, variables, files)
 
 
-def _made(session: Session, newest: int, variables: str, files: str) -> list[Event]:
+def _made(session: Session, reason: Reason, newest: int, variables: str, files: str) -> list[Event]:
     """A checkpoint that keeps these, where the ``newest`` one of its line (0: none) keeps others."""
     mark = Checkpoints(session.store).find(newest) if newest else None
     if (variables, files) == ((mark.variables, mark.files) if mark else ("", "")):
         return []
-    made = session.store.journal.checkpoint("moved")
+    made = session.store.journal.checkpoint(reason)
     return [replace(made, parent=newest, snapshot=variables, files=files)]
 
 

@@ -2,7 +2,8 @@
 
 Variables and files have one history, that of the kernels: whichever branch an entry is on, they are what the entry
 before it in the journal left, until a move brings others. So they are looked for backwards through the whole journal,
-and not along a lineage: a branch that was just started has the variables of the one that was left.
+and not along a lineage: a branch that was just started has the variables of the one that was left. A fork is no part of
+this history until somebody goes there.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class SnapshotsAt:
             [seq],
         )
         run = None
-        for _, event in self._back(seq, part) if kept else ():
+        for _, event in self._back(seq, part, named=seq) if kept else ():
             if not isinstance(event, CheckpointMade):
                 break
             name = event.snapshot if part == "variables" else event.files
@@ -112,8 +113,11 @@ class SnapshotsAt:
                 break
         return ""
 
-    def _back(self, seq: int, part: Part) -> Iterator[tuple[int, Event]]:
-        """Checkpoints, calls that do more than read, and kernels, from an entry backwards; moves are followed."""
+    def _back(self, seq: int, part: Part, named: int = 0) -> Iterator[tuple[int, Event]]:
+        """Checkpoints, calls that do more than read, and kernels, from an entry backwards; moves are followed.
+
+        Forks are left out, but for one that is ``named`` by its entry or was moved to.
+        """
         rows = self._read(seq)
         while rows:
             for at, event in rows:
@@ -121,9 +125,9 @@ class SnapshotsAt:
                 if isinstance(event, HeadMoved):
                     if part in event.parts:
                         there = self._marks.find(event.to)
-                        seq = min(seq, there.seq) if there else 0
+                        seq = named = min(seq, there.seq) if there else 0
                         break
-                elif not (isinstance(event, ToolIntended) and event.effect == "read"):
+                elif at == named or not _by_the_way(event):
                     yield at, event
             rows = self._read(seq)
 
@@ -133,3 +137,9 @@ class SnapshotsAt:
             [seq, *_KINDS, _AT_ONCE],
         )
         return [(at, decode_event(kind, body)) for at, kind, body in rows]
+
+
+def _by_the_way(event: Event) -> bool:
+    """Whether it says nothing of what there was."""
+    reads = isinstance(event, ToolIntended) and event.effect == "read"
+    return reads or (isinstance(event, CheckpointMade) and event.reason == "forked")

@@ -30,6 +30,7 @@ _REASONS = {
     "cell": "after a cell",
     "left": "before a move",
     "moved": "after a move",
+    "forked": "forked here",
 }
 
 
