@@ -76,6 +76,13 @@ def test_unrelated_variables_are_not_grouped_by_what_all_share(book):
     assert all(len(group.names) == 1 for group in manifest.groups.values()), manifest.groups.keys()
 
 
+def test_frames_with_texts_are_not_grouped_by_how_texts_are_pickled(book):
+    found = book.cell(
+        "import pandas as pd\na = pd.DataFrame({'t': ['x', 'y']})\nb = a[a.t > 'x'].reset_index(drop=True)"
+    )
+    assert {group.names for group in found.groups.values()} == {("a",), ("b",)}
+
+
 def test_only_what_a_cell_may_touch_is_looked_at(book):
     book.cell("a = [1]; b = [2]\ndef f(): b.append(3)\nclass C:\n    def m(self): return a\nc = C()")
     assert {"f", "b"} <= book.snapshots.touched("f()")

@@ -35,6 +35,8 @@ _VALUES = ATOMS | {
     fractions.Fraction, uuid.UUID, re.Pattern, pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath,
     pathlib.PureWindowsPath, functools.partial, types.WrapperDescriptorType, types.MethodWrapperType,
 }  # fmt: skip
+_CYTHON = "cython_function_or_method"
+"""Functions of compiled libraries, each library with a type of its own; Arrow's arrays are pickled with some."""
 _LIBRARY_VALUES = frozenset({"zoneinfo.ZoneInfo", "pickle.PickleBuffer", "_pickle.PickleBuffer"})
 
 
@@ -91,14 +93,14 @@ def links(found: Any) -> bool:
     kind = type(found)
     if kind in _VALUES or qualified(kind) in _LIBRARY_VALUES:
         return False
-    if isinstance(found, type | types.FunctionType):
+    if isinstance(found, type | types.FunctionType) or kind.__name__ == _CYTHON:
         return by_value(found)
     if isinstance(found, enum.Enum):
         return by_value(kind)
     return kind.__name__ != "ExtensionDtype" and not _is_dtype(kind)
 
 
-def by_value(found: type | types.FunctionType) -> bool:
+def by_value(found: Any) -> bool:
     """Whether a class or function was made in the notebook, so that a stream must carry it and not its name."""
     import sys
 
