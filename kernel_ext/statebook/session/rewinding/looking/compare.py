@@ -173,7 +173,7 @@ def _inside(value: Collection[object]) -> str:
 
 
 def _note(one: object, other: object) -> str:
-    """What of two tables differs, by columns."""
+    """What of two tables differs, by columns; equal ones share objects with others than before."""
     if not (_is_frame(one) and _is_frame(other)):
         return ""
     before: Any = one
@@ -184,7 +184,7 @@ def _note(one: object, other: object) -> str:
     if before.columns.is_unique and after.columns.is_unique:
         both = [name for name in before.columns if name in after.columns]
         parts.append(_columns("changed", [str(name) for name in both if not before[name].equals(after[name])]))
-    return "; ".join(filter(None, parts))
+    return "; ".join(filter(None, parts)) or ("with equal values" if before.equals(after) else "")
 
 
 def _is_frame(value: object) -> bool:
