@@ -168,6 +168,51 @@ def test_rows_of_a_hostile_store_lead_nowhere(open_store, change):
     assert not again.verify().whole
 
 
+@pytest.mark.parametrize("how", ["symlink_to", "hardlink_to"])
+def test_a_pack_that_leads_to_another_file_is_not_written_to(tmp_path, open_store, how):
+    """An archive with a link would else have a shell's start file get what a stranger lets the next snapshot hold."""
+    store = open_store()
+    row, _ = keep(store, {"a": b"small"})
+    (pack,) = packs_of(store)
+    store.close()
+    outside = tmp_path / "outside" / ".bashrc"
+    outside.parent.mkdir()
+    outside.write_bytes(pack.read_bytes())
+    pack.unlink()
+    getattr(pack, how)(outside)
+    before = outside.read_bytes()
+    again = open_store()
+    more, _ = keep(again, {"b": b"rm -rf everything"})
+    assert read(again, more.name) == {"b": b"rm -rf everything"}
+    assert outside.read_bytes() == before
+    if how == "symlink_to":
+        with pytest.raises(StoreDamaged):
+            read(again, row.name)
+        assert not again.verify().whole
+    else:
+        assert read(again, row.name) == {"a": b"small"}
+
+
+def test_a_pipe_for_a_pack_is_not_waited_for(open_store):
+    store = open_store()
+    row, _ = keep(store, {"a": b"small"})
+    (pack,) = packs_of(store)
+    store.close()
+    pack.unlink()
+    os.mkfifo(pack)
+    again = open_store()
+    with pytest.raises(StoreDamaged):
+        read(again, row.name)
+
+
+def test_a_row_nested_without_end_is_told_in_a_line(open_store):
+    store = open_store()
+    row, _ = keep(store, {"a": b"small"})
+    store.database.write("UPDATE snapshot SET document = ?", ["[" * 100_000 + "]" * 100_000])
+    with pytest.raises(StoreDamaged, match="can't be read"):
+        store.snapshots.row(row.name)
+
+
 def test_verify_tells_rows_that_lead_nowhere(store):
     row, _ = keep(store, {"a": NOISE})
     child, number = keep(store, {"a": NOISE, "b": TEXT}, row)

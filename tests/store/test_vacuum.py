@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from statebook.errors import StoreDamaged, StoreError, StoreReadOnly
 from statebook.protocol.journal.events import MemoryKept
-from statebook.protocol.journal.lines import HeadMoved
+from statebook.protocol.journal.lines import CheckpointLabelled, HeadMoved
 from statebook.protocol.tools import ArtifactData
 from statebook.store.artifacts import INSIDE
 from statebook.store.journal import Place
+from statebook.store.reading.checkpoints import Checkpoints
 from statebook.store.upkeep.vacuum import perform, plan
 
 from .shelf import Rewriter, digest_of, keep, read, take
@@ -89,6 +90,17 @@ def test_the_newest_of_a_branch_stay_and_are_written_whole(open_store):
     assert again.snapshots.next_name("variables") == "v7"
     more, _ = keep(again, {"own": noise("more")}, again.snapshots.row(names[5]))
     assert read(again, more.name) == {"own": noise("more")}
+
+
+def test_the_text_of_an_ordinary_cell_keeps_no_checkpoint(store):
+    first, one = keep(store, {"a": noise(1)}, reason="cell", label="In [5]: a = 1")
+    second, _ = keep(store, {"a": noise(2)}, first, reason="cell", label="In [6]: a = 2")
+    keep(store, {"a": noise(3)}, second, reason="cell", label="In [7]: a = 3")
+    store.commit([(Place(), CheckpointLabelled(one, "good"))])
+    assert Checkpoints(store).labels() == ["good"]
+    assert [mark.number for mark in Checkpoints(store).newest(9, without=("cell",))] == [one]
+    planned = plan(store, keep=1, rewriter=REWRITER)
+    assert [each.name for each in planned.let_go] == [second.name]
 
 
 def test_without_a_rewriter_what_a_kept_one_differs_from_stays(store):

@@ -14,7 +14,7 @@ from statebook.session.rewinding.move import Moved
 from statebook.session.rewinding.plan import Holdings, Preview, RunLine
 from statebook.session.rewinding.points import Point
 from statebook.state.files.preview import FileDiff
-from statebook.state.snapshots.restoring import Outcome
+from statebook.state.snapshots.fates import Outcome
 from statebook.store.reading.between import Done
 from statebook.store.reading.runs import Told
 from statebook.ui.sheets.lines.comparison import ComparisonSheet

@@ -165,11 +165,11 @@ def test_at_the_limit_on_disk_nothing_more_is_kept_and_the_way_out_is_named(kept
     size = session.store.size().total
     session.session.configure(statebook.config.Settings(store_size=size * 10 // 9, model=session.model.name))
     one = go(session.ask("One?"))
-    assert any("`%agent vacuum`" in note and "of the" in note for note in one.notes)
+    assert any("`%agent vacuum --keep 20`" in note and "of the" in note for note in one.notes)
     names["x"] = [1]
     session.session.configure(statebook.config.Settings(store_size=1000, model=session.model.name))
     two, three = go(session.ask("Two?")), go(session.ask("Three?"))
-    assert [note for note in two.notes if "its limit (store_size)" in note and "`%agent vacuum`" in note]
+    assert [note for note in two.notes if "its limit (store_size)" in note and "`%agent vacuum --keep 20`" in note]
     assert three.notes == []
     assert checkpoints(session)[-1][1:] == ("", "")
 

@@ -73,6 +73,9 @@ class Notebook:
     def do(self, preview):
         return move(self.session, parts_of(self.session), preview)
 
+    def limit(self, **settings):
+        self.session.configure(statebook.config.Settings(model=self.model.name, **settings))
+
     def memories(self):
         return [memory.mark for memory in self.store.as_of_head.memories()]
 

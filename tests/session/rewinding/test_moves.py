@@ -1,6 +1,7 @@
 """Going back and returning: all parts move together, or those that were named, and nothing is lost."""
 
 import os
+import random
 import signal
 
 import pytest
@@ -16,6 +17,7 @@ from statebook.session.rewinding.points import head, point
 from statebook.session.rewinding.scope import parse_scope
 from statebook.state.files.moving import Mover
 from statebook.testing import call, say
+from statebook.ui.sheets.lines.preview import PreviewSheet
 
 
 def everything(book):
@@ -146,7 +148,7 @@ def test_a_fork_keeps_what_was_there(worked):
 
 def test_a_checkpoint_of_a_person_is_returned_to_without_leaving_the_line(worked):
     book = worked()
-    number = checkpoint(book.session, "good")
+    number, _ = checkpoint(book.session, "good")
     book.namespace["count"] = "mess"
     book.go("good")
     assert book.namespace["count"] == 2
@@ -256,3 +258,56 @@ def test_the_stop_button_waits_for_the_end_of_a_move(worked, monkeypatch, moment
     assert book.store.journal.entries(kinds=[MoveFinished.kind])
     book.do(redo(book.session, parts_of(book.session)))
     assert everything(book) == before
+
+
+def test_what_no_snapshot_had_room_for_stays_where_it_is_still_there(worked):
+    """Of a point whose snapshot left it out: the object itself, if nobody replaced it; the preview says the same."""
+    book = worked(say("four"))
+    book.limit(snapshot_size=100_000)
+    text = book.namespace["text"] = random.Random(1).randbytes(200_000)
+    book.namespace["other"] = random.Random(2).randbytes(200_000)
+    book.ask("fourth")
+    at = book.store.journal.head_checkpoint()
+    book.namespace["other"] = b"another"
+    preview = book.foresee(f"#{at}")
+    fates = {each.name: each.fate for each in preview.variables}
+    assert (fates["text"], fates["other"]) == ("kept", "lost")
+    moved = book.do(preview)
+    assert {each.name: each.fate for each in moved.variables} == fates
+    assert book.namespace["text"] is text
+    assert "other" not in book.namespace
+    book.do(redo(book.session, parts_of(book.session)))
+    assert book.namespace["other"] == b"another"
+
+
+def test_what_nothing_can_bring_back_is_told_before_it_goes(worked):
+    book = worked()
+    book.namespace["made"] = (number for number in range(3))
+    preview = book.foresee("r3")
+    (made,) = [each for each in preview.variables if each.name == "made"]
+    assert made.fate == "restored"
+    assert made.ends.startswith("what it is until then can't be brought back: generator")
+    told = repr(PreviewSheet(preview))
+    assert "made restored: what it is until then can't be brought back" in told
+    assert "Nothing brings back all of made" in told
+    assert "Nothing is deleted" not in told
+
+
+def test_a_preview_keeps_no_more_than_there_is_room_for(worked):
+    book = worked()
+    book.limit(store_size=book.store.size().total + 500_000)
+    before = book.store.size().packs
+    book.namespace["noise"] = random.Random(1).randbytes(3_000_000)
+    preview = book.foresee("r2")
+    (noise,) = [each for each in preview.variables if each.name == "noise"]
+    assert (noise.fate, "that are left of store_size" in noise.ends) == ("removed", True)
+    book.store.chunks.sync()
+    assert book.store.size().packs - before < 500_000
+
+
+def test_the_way_back_from_a_return_is_by_its_number(worked):
+    book = worked()
+    moved = book.go("r2")
+    assert f"kept at #{moved.left}: %agent redo returns" in repr(PreviewSheet(moved.preview, moved)).replace("`", "")
+    back = book.do(redo(book.session, parts_of(book.session)))
+    assert f"%agent rewind #{back.left} returns" in repr(PreviewSheet(back.preview, back)).replace("`", "")

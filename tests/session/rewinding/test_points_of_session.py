@@ -29,7 +29,7 @@ def test_each_way_of_naming_a_point(worked):
 
 def test_labels_are_found_also_when_they_are_given_later_or_have_spaces(worked):
     book = worked()
-    number = checkpoint(book.session, "before the mess")
+    number, _ = checkpoint(book.session, "before the mess")
     assert point(book.store, "before the mess").checkpoint == number
     book.store.commit([(Place(), CheckpointLabelled(1, "start"))])
     assert point(book.store, "start").checkpoint == 1

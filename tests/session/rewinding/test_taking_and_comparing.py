@@ -109,7 +109,7 @@ def test_the_tree_tells_what_happened_at_each_checkpoint(worked):
 def test_what_is_carried_makes_one_state_of_another(worked):
     book = worked()
     here = book.store.as_of_head.held()
-    there = Held.at(book.store.journal, *point(book.store, "r2").line)
+    there = book.store.as_of_head.at(*point(book.store, "r2").line)
     there.state = {"tally": {"n": 1}}
     there.rules = [Rule("send", "deny")]
     kinds = [type(event) for event in carried(there, here)]

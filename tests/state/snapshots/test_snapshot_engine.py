@@ -175,7 +175,7 @@ def test_above_the_size_limit_a_variable_is_named(book):
     book.cell("import numpy as np\nsmall = [1]")
     book.namespace["big"] = __import__("numpy").random.rand(100_000)
     capture = book.snapshots.capture(budget=SnapshotBudget(size=100_000))
-    assert "over the limit" in capture.manifest.missing["big"].why
+    assert "of 0.1 MB for one snapshot" in capture.manifest.missing["big"].why
     assert capture.new_bytes < 100_000
     assert "small" in capture.manifest.groups
 

@@ -44,9 +44,9 @@ class BranchCommands:
         if label:
             check_new(session.store, label, label=True)
         if not flags.at:
-            number = checkpoint(session, label)
+            number, left_out = checkpoint(session, label)
             named = f" “{label}”" if label else ""
-            hint = f"`%agent rewind {checkpoint_name(number)}` comes back to it."
+            hint = f"{left_out} `%agent rewind {checkpoint_name(number)}` comes back to it.".strip()
             return Sheet(f"Kept as {checkpoint_name(number)}{named}.", hint=hint)
         found = point(session.store, flags.at).checkpoint
         if not found:

@@ -21,7 +21,7 @@ from statebook.session.rewinding.points import head, point
 from statebook.session.rewinding.scope import parse_scope
 from statebook.session.rewinding.take import take_memories, take_variables
 from statebook.session.session import Session
-from statebook.state.snapshots.restoring import Outcome
+from statebook.state.snapshots.fates import Outcome
 from statebook.ui.ask.confirm import confirm
 from statebook.ui.sheets.lines.preview import PreviewSheet
 from statebook.ui.sheets.live import Live

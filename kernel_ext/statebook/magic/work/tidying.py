@@ -24,7 +24,9 @@ async def vacuum(host: Host, flags: Flags) -> None:
     rewriter = session.keeper.rewriter
     planned = plan(session.store, keep_days=flags.keep_days, keep=flags.keep, rewriter=rewriter)
     if planned.empty:
-        note("There is nothing to let go of.")
+        all_kept = flags.keep is None and flags.keep_days is None
+        more = " `--keep 20` keeps the newest 20 snapshots of each branch, `--keep-days 30` those of 30 days."
+        note(f"There is nothing to let go of.{more if all_kept else ''}")
         return
     Live(host.shell).close(_sheet(planned))
     if flags.preview:

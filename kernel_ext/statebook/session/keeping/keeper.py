@@ -51,7 +51,7 @@ class SessionKeeper:
         self._settings = settings
         self.seal = Seal(store)
         self.rewriter = SignedRewriter(self.seal)
-        self.variables = Variables(store, self.seal, kernel) if kernel is not None else None
+        self.variables = Variables(store, self.seal, kernel, self._asked) if kernel is not None else None
         self.files = Files(store, self.seal, root, lambda: settings().snapshot_seconds)
         self.cells = Cells(store, self.variables, self.budget, self._added) if self.variables is not None else None
         self._begun = False
@@ -153,11 +153,18 @@ class SessionKeeper:
     def budget(self, reason: Reason = "cell") -> SnapshotBudget | None:
         """What one snapshot may cost; None: the session has reached its limit on disk."""
         settings = self._settings()
-        asked = reason in _ASKED
-        sizes = [size for size in (None if asked else settings.snapshot_size, self._room()) if size is not None]
-        if sizes and min(sizes) <= 0:
+        seconds, size = settings.snapshot_seconds, settings.snapshot_size
+        if reason in _ASKED:
+            seconds = size = None
+        room = self._room()
+        if room is not None and room <= 0:
             return None
-        return SnapshotBudget(None if asked else settings.snapshot_seconds, min(sizes, default=None))
+        if room is not None and (size is None or room < size):
+            return SnapshotBudget(seconds, room, "that are left of store_size")
+        return SnapshotBudget(seconds, size, "for one snapshot (snapshot_size)")
+
+    def _asked(self) -> SnapshotBudget:
+        return self.budget("person") or SnapshotBudget(None, 0, "that are left of store_size")
 
     def notes(self) -> str:
         """What is to be told of limits and faults, and was not told yet; "" for nothing."""
@@ -169,7 +176,7 @@ class SessionKeeper:
         return " ".join(filter(None, told))
 
     def _of_size(self) -> str:
-        limit, way_out = self._settings().store_size, "`%agent vacuum` makes room."
+        limit, way_out = self._settings().store_size, "`%agent vacuum --keep 20` makes room."
         if limit is None or self._taken() < _WARNED * limit:
             return ""
         taken = f"The session takes {_size(self._taken())}"
@@ -184,7 +191,9 @@ class SessionKeeper:
             return Kept(self.variables.newest() if self.variables else "", self.files.newest(), note=self.notes())
         budget = self.budget(reason)
         if budget is None:
-            self.refused = "the session has reached its limit on disk (store_size): `%agent vacuum` makes room"
+            self.refused = (
+                "the session has reached its limit on disk (store_size): `%agent vacuum --keep 20` makes room"
+            )
             return Kept(note=self.notes())
         kept = self._take(reason, calls, budget)
         if self._store.chunks.unsafe({digest for row in kept.rows for digest in row.chunks}):
@@ -236,7 +245,7 @@ class SessionKeeper:
 
     def _left_out(self, capture: Capture) -> str:
         """A line on variables that the budget left out, each told once."""
-        over = {name: each.why for name, each in capture.manifest.missing.items() if "for one snapshot" in each.why}
+        over = {name: each.why for name, each in capture.manifest.missing.items() if " MB new, of " in each.why}
         late = dict.fromkeys(capture.deferred, "there was no time: snapshot_seconds gives it more")
         new = {name: why for name, why in (over | late).items() if f"left out: {name}" not in self._said}
         self._said |= {f"left out: {name}" for name in new}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 
 from statebook.protocol.messages import ToolCall
-from statebook.state.snapshots.restoring import Outcome
+from statebook.state.snapshots.fates import Outcome
 
 _NAMED = 6
 _BACK = "%agent rewind head --scope variables"

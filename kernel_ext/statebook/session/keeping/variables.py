@@ -9,7 +9,7 @@ from statebook.errors import UsageError
 from statebook.ids import checkpoint_name
 from statebook.protocol.journal.kept import SnapshotRow
 from statebook.state.snapshots import Capture, Manifest, Prepared, Restored, SnapshotBudget, Snapshots
-from statebook.state.snapshots.restoring import Outcome
+from statebook.state.snapshots.fates import Outcome
 from statebook.state.snapshots.scope.making import labels_of
 from statebook.state.snapshots.scope.touched import EVERYTHING
 from statebook.store.reading.snapshots import SnapshotsAt
@@ -56,7 +56,9 @@ class Variables:
     told with `ran` is looked at, and everything when it was told that something `unseen` may have run.
     """
 
-    def __init__(self, store: Store, seal: Seal, kernel: Kernel) -> None:
+    def __init__(self, store: Store, seal: Seal, kernel: Kernel, room: Callable[[], SnapshotBudget]) -> None:
+        """``room`` is what a capture may cost that a person waits for."""
+        self._room = room
         self._store = store
         self._seal = seal
         self._kernel = kernel
@@ -162,9 +164,17 @@ class Variables:
         return self.find(name).manifest
 
     def now(self) -> Manifest:
-        """The variables as they are now, all of them."""
+        """The variables as they are now, all of them that there is room for."""
         self.unseen()
-        return self.capture(SnapshotBudget()).manifest
+        return self.capture(self._room()).manifest
+
+    def foresee(self, name: str) -> tuple[Outcome, ...]:
+        """What restoring a snapshot would do to each variable. Raises as `find` does."""
+        found, seen = self.find(name), self._touched
+        self._touched = EVERYTHING  # where it fails
+        outcomes = self._live().foresee(found.manifest, budget=self._room(), seen=seen)
+        self._touched = frozenset()
+        return outcomes
 
     def prepare(self, name: str) -> Prepared:
         """Load a snapshot beside the live variables, which stay; of one that is not trusted, plain data only.
@@ -172,7 +182,9 @@ class Variables:
         Raises as `find` does.
         """
         found = self.find(name)
-        prepared = self._live().prepare(found.manifest, plain=not found.trusted, seen=self._touched)
+        prepared = self._live().prepare(
+            found.manifest, plain=not found.trusted, budget=self._room(), seen=self._touched
+        )
         self._prepared = prepared, found
         return prepared
 
@@ -182,8 +194,13 @@ class Variables:
         (latest, found), self._prepared = self._prepared or (None, None), None
         own = latest is prepared and found is not None and self._seal.owns(found.chain)
         self._rows.go_on_from(found.base if own and found is not None else None)
-        self._touched = frozenset()
-        self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
+        if own:
+            self._touched = frozenset()
+            self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
+        else:
+            self._live().start_over()
+            self.newest_capture = None
+            self.unseen()
         return restored
 
     def load(self, name: str, wanted: tuple[str, ...]) -> tuple[Mapping[str, object], tuple[Outcome, ...]]:

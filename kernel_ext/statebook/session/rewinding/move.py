@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from statebook.errors import StatebookError, UsageError
 from statebook.protocol.journal.events import Event
 from statebook.protocol.journal.lines import CheckpointMade, HeadMoved, Lost, MoveFinished, Reason
+from statebook.run.seams import Kept
 from statebook.session.session import Session
 from statebook.state.files.moving import FilesMoved
 from statebook.state.interrupt import undisturbed
-from statebook.state.snapshots.restoring import Outcome, Prepared
+from statebook.state.snapshots.fates import Outcome
+from statebook.state.snapshots.restoring import Prepared
 from statebook.store.journal import Branch, Place
-from statebook.store.projections.head import Held
 from statebook.store.reading.between import Between
 from statebook.store.reading.checkpoints import Checkpoints, Mark
 
@@ -49,10 +50,15 @@ class Moved:
         return tuple(each for each in self.variables if each.fate == "lost")
 
 
-def checkpoint(session: Session, label: str = "") -> int:
-    """Make a checkpoint of all there is now; its number. UsageError while a run is active."""
+def checkpoint(session: Session, label: str = "") -> tuple[int, str]:
+    """Make a checkpoint of all there is now; its number, and what it does not keep, in words ("" where it keeps all).
+
+    UsageError while a run is active.
+    """
     session.check_free()
-    return _checkpoint(session, "person", label).checkpoint
+    made, kept = _checkpoint(session, "person", label)
+    refused = session.keeper.refused
+    return made.checkpoint, kept.note or (f"Variables and files are not kept with it: {refused}." if refused else "")
 
 
 def move(session: Session, parts: Parts, preview: Preview) -> Moved:
@@ -61,7 +67,7 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
     When it raises before the transaction, all is as it was, but for one more checkpoint.
     """
     session.check_free()
-    left = _checkpoint(session, "left")
+    left, _ = _checkpoint(session, "left")
     _must_be_kept(session, preview, left)
     prepared = _prepared(parts, preview)
     if parts.files is not None and preview.files.doing():
@@ -140,14 +146,14 @@ def _must_be_kept(session: Session, preview: Preview, left: CheckpointMade) -> N
         )
 
 
-def _checkpoint(session: Session, reason: Reason, label: str = "") -> CheckpointMade:
+def _checkpoint(session: Session, reason: Reason, label: str = "") -> tuple[CheckpointMade, Kept]:
     kept = session.keeper.keep(reason)
     made = session.store.journal.checkpoint(reason, label=label)
     made = replace(made, snapshot=kept.variables, files=kept.files)
     events = [(Place(), event) for event in (*kept.events, made)]
     found = session.store.commit(events, snapshots=kept.rows)[-1].event
     assert isinstance(found, CheckpointMade)
-    return found
+    return found, kept
 
 
 def _prepared(parts: Parts, preview: Preview) -> Prepared | None:
@@ -182,7 +188,7 @@ def _carried(session: Session, preview: Preview) -> list[Event]:
     if memory is preview.moves_conversation:
         return []
     now = session.store.as_of_head.held()
-    then = Held.at(session.store.journal, *preview.target.line)
+    then = session.store.as_of_head.at(*preview.target.line)
     return carried(now, then) if memory else carried(then, now)
 
 

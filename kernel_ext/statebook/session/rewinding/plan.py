@@ -11,30 +11,32 @@ from statebook.protocol.approvals import Grant, Rule
 from statebook.protocol.journal.lines import Move, Part
 from statebook.protocol.memories import Memory
 from statebook.session.session import Session
-from statebook.state.files.planning import FilesPlan, expected, plan
+from statebook.state.files.planning import FilesPlan, edited, expected, plan
 from statebook.state.files.preview import FileDiff
 from statebook.state.files.preview import preview as diffs_of
-from statebook.state.snapshots.restoring import Outcome
+from statebook.state.snapshots.fates import Outcome
 from statebook.store.journal import Branch
 from statebook.store.projections.head import Held
-from statebook.store.reading.between import Between, Done
+from statebook.store.reading.between import Between, Done, started
 
 from .after.told import outside
 from .looking.stale import Stale, stale_at
-from .parts import Parts, foreseen
+from .parts import Parts
 from .points import Point, head
 
 _NO_FILES = FilesPlan()
 _ANSWERED = 12
 """Runs whose answers are looked up for a preview, newest first."""
+_TOLD = 40
+"""Runs whose prompts are."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """A run that leaves or comes back: the beginnings of its prompt and, where it was looked up, of its answer."""
+    """A run that leaves or comes back: the beginnings of its prompt and of its answer, where they were looked up."""
 
     number: int
-    prompt: str
+    prompt: str = ""
     answer: str = ""
 
 
@@ -137,15 +139,16 @@ def _with_conversation(session: Session, found: Preview, gone: Between, back: Be
 
 
 def runs_between(session: Session, lines: Between) -> tuple[RunLine, ...]:
-    """The runs of one line that another has not, oldest first; the newest with their answers."""
-    started = lines.runs()
-    answers = {each.run: session.run(each.run).answer for each in started[-_ANSWERED:]}
-    return tuple(RunLine(each.run, each.prompt, answers.get(each.run, "")[:400]) for each in started)
+    """The runs of one line that another has not, oldest first; the newest with their prompts and answers."""
+    numbers = lines.runs()
+    told = started(session.store, numbers[-_TOLD:])
+    answers = {run.number: run.answer[:400] for run in session.runs(numbers[-_ANSWERED:])}
+    return tuple(RunLine(run, told[run].prompt if run in told else "", answers.get(run, "")) for run in numbers)
 
 
 def _with_memory(session: Session, found: Preview) -> Preview:
     now = session.store.as_of_head.held()
-    then = Held.at(session.store.journal, *found.target.line)
+    then = session.store.as_of_head.at(*found.target.line)
     tools = {tool for tool in {*now.state, *then.state} if now.state.get(tool, {}) != then.state.get(tool, {})}
     return replace(found, ends=_beyond(now, then), returns=_beyond(then, now), tools=tuple(sorted(tools)))
 
@@ -163,20 +166,27 @@ def _with_variables(parts: Parts, found: Preview) -> Preview:
     if parts.variables is None or not found.target.variables:
         return _without(found, "variables", _why_not(parts.variables, "variables", found.target))
     try:
-        then = parts.variables.manifest(found.target.variables)
+        return replace(found, variables=parts.variables.foresee(found.target.variables))
     except StatebookError as error:
         return _without(found, "variables", str(error))
-    return replace(found, variables=foreseen(then, parts.variables.now()))
 
 
 def _with_files(parts: Parts, found: Preview, lines: tuple[Between, Between], overwrite: Collection[str]) -> Preview:
-    if parts.files is None or not found.target.files:
+    if parts.files is None:
         return _without(found, "files", _why_not(parts.files, "files", found.target))
     gone, back = lines
+    here, there = gone.touches(), [change for change, _ in back.touches()]
+    unwatched = gone.unwatched() or back.unwatched()
+    if not (here or there or unwatched):
+        return found  # the agent changed none, and what others changed is theirs
+    if not found.target.files:
+        return _without(found, "files", _why_not(parts.files, "files", found.target))
     try:
         then = parts.files.manifest(found.target.files)
-        touched = expected(gone.changes(), back.changes())
-        planned = plan(parts.files.now(), then, touched, overwrite)
+        touched = expected((change for change, _ in here), there)
+        theirs = edited(here, then, {change.path for change in there})
+        present = parts.files.now((*touched, *then.files))
+        planned = plan(present, then, touched, overwrite, theirs=theirs, unwatched=unwatched)
         diffs = diffs_of(planned, parts.files.chunks)
     except StatebookError as error:
         return _without(found, "files", str(error))

@@ -9,6 +9,7 @@ from statebook.errors import UnknownName, UsageError
 from statebook.ids import checkpoint_name, run_name
 from statebook.store.journal import Branch
 from statebook.store.reading.checkpoints import Checkpoints, Mark
+from statebook.store.reading.files import FilesAt
 from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.store.store import Store
 
@@ -95,8 +96,8 @@ def head(store: Store, branch: Branch) -> Point:
     number = store.journal.head_checkpoint(branch.number)
     at = f" ({checkpoint_name(number)})" if number else ""
     name = f"{HEAD if branch.number == store.journal.current else branch.name}{at}"
-    variables = snapshots.head(branch.number, "variables")
-    return Point(branch.number, upto, number, name, variables, snapshots.head(branch.number, "files"), tip=True)
+    variables, files = snapshots.head(branch.number), FilesAt(store).head(branch.number)
+    return Point(branch.number, upto, number, name, variables, files, tip=True)
 
 
 def before_run(store: Store, run: int, step: int = 0) -> Point:
@@ -118,5 +119,4 @@ def before_run(store: Store, run: int, step: int = 0) -> Point:
 
 def _kept(store: Store, checkpoint: int) -> tuple[str, str]:
     """The snapshots of variables and of files that tell what was there at a checkpoint."""
-    snapshots = SnapshotsAt(store)
-    return snapshots.checkpoint(checkpoint, "variables"), snapshots.checkpoint(checkpoint, "files")
+    return SnapshotsAt(store).checkpoint(checkpoint), FilesAt(store).checkpoint(checkpoint)

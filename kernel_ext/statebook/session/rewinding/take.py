@@ -8,9 +8,8 @@ from statebook.errors import UnknownName, UsageError
 from statebook.ids import checkpoint_name
 from statebook.protocol.memories import Memory
 from statebook.session.session import Session
-from statebook.state.snapshots.restoring import Outcome
+from statebook.state.snapshots.fates import Outcome
 from statebook.store.journal import Place
-from statebook.store.projections.head import Held
 
 from .carry import kept_again
 from .move import checkpoint
@@ -24,7 +23,7 @@ def take_memories(session: Session, source: Point, numbers: Collection[int] | No
     UsageError for one that is not remembered there.
     """
     session.check_free()
-    there = Held.at(session.store.journal, *source.line).memories
+    there = session.store.as_of_head.at(*source.line).memories
     here = session.store.as_of_head.held().memories
     unknown = sorted(set(numbers or ()) - there.keys())
     if unknown:
@@ -58,7 +57,7 @@ def take_variables(
         )
     values, outcomes = parts.variables.load(source.variables, tuple(names))
     if values:
-        kept = checkpoint(session, f"before {', '.join(sorted(names))} came from {source.name}") if taken else 0
+        kept = checkpoint(session, f"before {', '.join(sorted(names))} came from {source.name}")[0] if taken else 0
         parts.variables.put({names[name]: value for name, value in values.items()})
         if kept:
             outcomes = (*outcomes, Outcome(", ".join(taken), "kept", f"at {checkpoint_name(kept)}"))

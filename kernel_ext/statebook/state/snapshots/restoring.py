@@ -5,35 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from statebook.errors import StatebookError, UsageError
 from statebook.state.interrupt import undisturbed
 
 from .contents.pins import Pin, Place
-from .manifest import Group, Manifest, Missing
-from .pickling.lost import Live
+from .fates import Outcome, of_missing, with_ends
+from .manifest import Group, Manifest
 from .pickling.trial import load_group
 from .pickling.unpickler import NotPlain
-from .pickling.words.loading import Loading
+from .pickling.words.loading import Loading, check_room
 from .scope.names import split
 from .surroundings import Surroundings
 from .taking import Capture
-
-Fate = Literal["restored", "kept", "lost", "removed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one variable."""
-
-    name: str
-    fate: Fate
-    """``restored`` from the snapshot; ``kept``, the live object; ``lost``; ``removed``, as it did not exist then."""
-    why: str = ""
-    """Of what is lost, or comes back in another form; "" when a variable is exactly as it was."""
-    cell: str = ""
-    """Of what is lost: the cell that makes it again, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +36,8 @@ class Prepared:
     identities: Mapping[str, int]
     """Of the live objects that stay, to see that they are still the ones that were compared."""
     loaded: Mapping[str, Group]
+    plain: bool
+    """Whether it is a snapshot from elsewhere."""
     pins: Mapping[str, Mapping[Place, Pin]] = field(default_factory=dict)
 
 
@@ -92,7 +79,7 @@ def prepare(
         values |= found
         loaded[key], pins[key] = group, loading.pins
     for name, missing in manifest.missing.items():
-        outcome, found = _of_missing(name, missing, loading.live)
+        outcome, found = of_missing(name, missing, loading.live, loading.namespace)
         outcomes.append(outcome)
         values |= found
     for name, module in manifest.modules.items():
@@ -102,7 +89,8 @@ def prepare(
     there = present.manifest.names()
     outcomes += [Outcome(name, "removed") for name in sorted(there - manifest.names())]
     identities = {name: id(loading.namespace[name]) for key in kept for name in manifest.groups[key].names}
-    return Prepared(manifest, present, tuple(outcomes), values, frozenset(kept), identities, loaded, pins)
+    told = tuple(with_ends(outcomes, present.manifest))
+    return Prepared(manifest, present, told, values, frozenset(kept), identities, loaded, plain, pins)
 
 
 def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], surroundings: Surroundings) -> Restored:
@@ -143,7 +131,9 @@ def set_all(values: Mapping[str, Any], namespace: dict[str, Any]) -> None:
 
 def _stream(group: Group, loading: Loading) -> bytes:
     """The stream of a group. Raises UsageError when it is not the one that the manifest signs."""
-    data = bytearray(sum(size for _, size in group.stream))
+    size = sum(size for _, size in group.stream)
+    check_room(size)
+    data = bytearray(size)
     loading.fill(memoryview(data), group.stream)
     stream = bytes(data)
     if hashlib.sha256(stream).hexdigest() != group.proof:
@@ -163,15 +153,6 @@ def _remarks(group: Group, loading: Loading) -> str:
     parts = [f"without a part of type {kind}: {why}" for kind, why in dict.fromkeys(loading.gone)]
     parts += [f"with the live {kind}, which is as it is now" for kind in dict.fromkeys(loading.revived)]
     return "; ".join([*parts, *group.notes])
-
-
-def _of_missing(name: str, missing: Missing, live: Live) -> tuple[Outcome, dict[str, Any]]:
-    found = live.find(missing.live) if missing.live else None
-    if found is None:
-        return Outcome(name, "lost", f"{missing.type}: {missing.why}", missing.cell), {}
-    return Outcome(name, "kept", f"the live {missing.type}, which is as it is now: {missing.why}", missing.cell), {
-        name: found
-    }
 
 
 def _of_module(name: str, module: str, namespace: Mapping[str, Any], *, plain: bool) -> tuple[Outcome, dict[str, Any]]:

@@ -33,6 +33,8 @@ class SnapshotBudget:
     """Above it, the variables that are left are deferred to the next snapshot."""
     size: int | None = None
     """New bytes. A variable that would go above it is not captured."""
+    of: str = "for one snapshot"
+    """What sets the size, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +300,7 @@ class Taking:
         size = sum(new.values())
         limit = self.budget.size
         if limit is not None and self.new_bytes + size > limit:
-            why = f"{size / _MEGABYTE:,.1f} MB new, over the limit of {limit / _MEGABYTE:,.1f} MB for one snapshot"
+            why = f"{size / _MEGABYTE:,.1f} MB new, of {(limit - self.new_bytes) / _MEGABYTE:,.1f} MB {self.budget.of}"
             self._miss(unit.names, why)
             return None
         for (digest, _), part in zip(stored, parts, strict=True):

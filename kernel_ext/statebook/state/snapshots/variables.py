@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from .contents.pins import Pins
+from .fates import Outcome, foresee
 from .manifest import Group, Manifest
 from .pickling.lost import Live
 from .pickling.pickler import SnapshotPickler
 from .pickling.words.loading import Loading
-from .restoring import Outcome, Prepared, Restored, part_of, prepare, set_all, swap
+from .restoring import Prepared, Restored, part_of, prepare, set_all, swap
 from .scope.names import split
 from .scope.threads import others_run
 from .scope.touched import ANY_NAME, EVERYTHING, goes_past_pandas, touched_names
@@ -126,19 +127,33 @@ class Snapshots:
         seconds = time.perf_counter() - begin
         return Capture(self._last, tuple(changed), tuple(sorted(self._due)), taking.new_bytes, seconds)
 
-    def prepare(self, manifest: Manifest, *, plain: bool = False, seen: frozenset[str] | None = None) -> Prepared:
+    def prepare(
+        self,
+        manifest: Manifest,
+        *,
+        plain: bool = False,
+        budget: SnapshotBudget = _NO_LIMIT,
+        seen: frozenset[str] | None = None,
+    ) -> Prepared:
         """Load a snapshot beside the live variables, which stay as they are; what it gives tells each one's fate.
 
-        The present is captured first, in full, so that it can be returned to: it is in the answer. ``plain`` loads
+        The present is captured first, so that it can be returned to: it is in the answer. ``plain`` loads
         nothing but plain data, and leaves the surroundings: for snapshots that this user's key did not sign. ``seen``
         is as for `capture`.
         """
-        present = self.capture(EVERYTHING, seen=seen)
+        present = self.capture(EVERYTHING, budget=budget, seen=seen)
         if plain:  # a path in the environment may name a stranger's program
             manifest = replace(manifest, surroundings=present.manifest.surroundings)
         with _undisturbed_by_gc():
             loading = Loading(self._namespace, self._chunks, self._live, self._pins.by_content())
             return prepare(manifest, present, loading, plain=plain)
+
+    def foresee(
+        self, manifest: Manifest, *, budget: SnapshotBudget = _NO_LIMIT, seen: frozenset[str] | None = None
+    ) -> tuple[Outcome, ...]:
+        """What `prepare` and `apply` would do, without loading anything. ``seen`` is as for `capture`."""
+        present = self.capture(EVERYTHING, budget=budget, seen=seen)
+        return foresee(manifest, present.manifest, self._live, self._namespace)
 
     def apply(self, prepared: Prepared) -> Restored:
         """Make what was prepared the live variables, in one step. Raises UsageError when they changed since."""
@@ -156,7 +171,19 @@ class Snapshots:
         self._bound = {name: id(value) for name, value in split(self._namespace, self._hidden)[0].items()}
         self._due, self._unread = set(), True
         self._last = self._present_of(prepared.manifest)
+        if prepared.plain:
+            self.start_over()
         return restored
+
+    def start_over(self) -> None:
+        """Take nothing for captured: what a stranger's store says of a variable must not get into a snapshot of ours.
+
+        A snapshot that is signed here would vouch for streams that were never loaded, as it was equal by their word.
+        """
+        self._pins.retain(frozenset())
+        for kept in (self._known, self._keys, self._rooted, self._outside, self._due):
+            kept.clear()
+        self._last, self._unread = Manifest(), True
 
     def _as_restored(self, group: Group) -> str:
         """The fingerprint of what came back of a group; "" where it can't be told, and it is taken for changed."""

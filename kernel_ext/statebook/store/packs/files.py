@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import sys
 import threading
 from collections.abc import Iterable
@@ -49,11 +50,12 @@ class Packs:
         return self.folder / f"{name}{_END}"
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of each pack that is there."""
+        """Bytes of each pack that is there. A link is none: it may lead to any file."""
         try:
             with os.scandir(self.folder) as found:
                 files = [(each.name.removesuffix(_END), each) for each in found if each.name.endswith(_END)]
-                return {name: each.stat().st_size for name, each in files if _NAME.fullmatch(name)}
+                sound = [(name, each) for name, each in files if _NAME.fullmatch(name) and _is_file(each)]
+                return {name: each.stat(follow_symlinks=False).st_size for name, each in sound}
         except FileNotFoundError:
             return {}
 
@@ -83,12 +85,12 @@ class Packs:
         return self._name, self._end - len(data)
 
     def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_WRONLY | os.O_APPEND | _CAREFUL
         if self._name:
             with suppress(FileNotFoundError):
                 self._handle = os.open(self.path(self._name), flags)
                 self._end = self._synced = os.lseek(self._handle, 0, os.SEEK_END)
-                if not self.full:
+                if not self.full and _is_ours(self._handle):
                     return
                 self.let_go()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +104,7 @@ class Packs:
         if not self._dirty:
             return
         _flush(self._handle)
-        if not os.path.samestat(os.fstat(self._handle), self.path(self._name).stat()):
+        if not os.path.samestat(os.fstat(self._handle), self.path(self._name).lstat()):
             raise FileNotFoundError(f"{self._name}{_END} was replaced while it was written")
         if self._unnamed:
             for folder in (self.folder, self.folder.parent, self.folder.parent.parent):
@@ -111,7 +113,7 @@ class Packs:
         self._dirty, self._synced = False, self._end
 
     def give_up(self) -> None:
-        """After an error: what was appended since the last sync is taken away again; on a full disk it is in the way."""
+        """After an error: what was appended since the last sync is taken away; on a full disk it is in the way."""
         if self._handle >= 0:
             with suppress(OSError):
                 os.truncate(self._handle, self._synced)
@@ -133,7 +135,7 @@ class Packs:
             if file is None:
                 if len(self._readers) >= _OPEN:
                     self._readers.pop(next(iter(self._readers))).close()
-                file = self._readers[name] = self.path(name).open("rb", buffering=0)
+                file = self._readers[name] = open(self.path(name), "rb", buffering=0, opener=_open_pack)  # noqa: PTH123 - with an opener
             file.seek(place)
             rest = memoryview(target)
             while rest:
@@ -169,6 +171,24 @@ class Packs:
         with self._reading:
             while self._readers:
                 self._readers.popitem()[1].close()
+
+
+_CAREFUL = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
+"""A store may come from anywhere: none of its packs is followed to another file, and none waited for."""
+
+
+def _open_pack(path: str, flags: int) -> int:
+    return os.open(path, flags | _CAREFUL)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False)
+
+
+def _is_ours(handle: int) -> bool:
+    """Whether what is written goes into this file under this name only: a backup of hard links must not change."""
+    status = os.fstat(handle)
+    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
 
 
 def _flush(handle: int) -> None:

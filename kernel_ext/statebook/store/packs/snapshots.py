@@ -130,7 +130,7 @@ def row_of(
         raise StoreError(f"Snapshot {name} was let go of by `%agent vacuum`.", "The checkpoint has all else.")
     try:
         found = json.loads(document)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreDamaged(f"Snapshot {name} can't be read: {error}.", "Restore a whole copy.") from error
     return SnapshotRow(name, kind, found, signature, parent, frozenset(chunks), new_bytes)
 

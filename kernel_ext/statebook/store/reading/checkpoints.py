@@ -27,6 +27,9 @@ class Mark:
     time: datetime
 
 
+GIVEN = "CASE WHEN (body->>'$.reason') = 'cell' THEN '' ELSE coalesce(body->>'$.label', '') END"
+"""The label that a person gave a checkpoint when it was made; what an ordinary cell's has is the cell's own text."""
+
 _MARKS = """
     SELECT (c.body->>'$.checkpoint')::INTEGER AS number, (c.body->>'$.parent')::INTEGER, c.branch, c.seq, c.run, c.step,
            c.body->>'$.reason', coalesce(l.label, c.body->>'$.label', ''), coalesce(c.body->>'$.snapshot', ''),
@@ -47,8 +50,8 @@ class Checkpoints:
 
     def find(self, number: int) -> Mark | None:
         """The checkpoint of that number."""
-        # canonical JSON begins with it: to compare texts takes a fraction of reading each row's JSON
-        return self._first("AND starts_with(c.body::VARCHAR, ?)", [f'{{"checkpoint":{number:d},'])
+        place = self._store.journal.place_of(number)
+        return self._first("AND c.seq = ?", [place]) if place else None
 
     def at(self, branch: int, upto: int) -> Mark | None:
         """The newest checkpoint of a lineage that is no newer than an entry."""
@@ -57,7 +60,10 @@ class Checkpoints:
 
     def first_of_run(self, run: int) -> Mark | None:
         """The first checkpoint of a run: what was kept before the run changed anything."""
-        return self._first("AND c.run = ? ORDER BY c.seq", [run])
+        place = self._store.database.row(
+            "SELECT min(seq) FROM journal WHERE kind = 'checkpoint_made' AND run = ?", [run]
+        )[0]
+        return self._first("AND c.seq = ?", [place]) if place else None
 
     def labelled(self, label: str) -> Mark | None:
         """The newest checkpoint of that label."""
@@ -91,7 +97,8 @@ class Checkpoints:
         if without:
             places = ", ".join("?" * len(without))
             condition += (
-                f" AND (c.body->>'$.reason' NOT IN ({places}) OR coalesce(l.label, c.body->>'$.label', '') <> '')"
+                f" AND ((c.body->>'$.reason') NOT IN ({places})"
+                f" OR coalesce(l.label, {GIVEN.replace('body', 'c.body')}) <> '')"
             )
             values += without
         if before:
@@ -115,6 +122,7 @@ class Checkpoints:
 _LABELS = """
     SELECT (body->>'$.checkpoint')::INTEGER AS checkpoint, arg_max(coalesce(body->>'$.label', ''), seq) AS label,
            max(seq) AS seq
-    FROM journal WHERE kind = 'checkpoint_labelled' OR (kind = 'checkpoint_made' AND (body->>'$.label') <> '')
+    FROM journal WHERE kind = 'checkpoint_labelled' OR (kind = 'checkpoint_made' AND (body->>'$.label') <> ''
+          AND (body->>'$.reason') <> 'cell')
     GROUP BY ALL
 """

@@ -28,6 +28,7 @@ from statebook.store.file.faults import explain
 from statebook.store.journal import chain
 from statebook.store.packs.files import sync_folder
 from statebook.store.reading.checkpoints import Checkpoints
+from statebook.store.reading.files import FilesAt
 from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.store.store import Store
 
@@ -59,7 +60,8 @@ def export(store: Store, checkpoint: int, target: Path, *, rewriter: Rewriter) -
     if mark is None:
         raise UsageError(f"There is no checkpoint {checkpoint_name(checkpoint)}.", "`%agent checkpoints` lists them.")
     rows = _past(store, mark.branch, mark.seq)
-    names = {part: SnapshotsAt(store).checkpoint(checkpoint, part) for part in _PARTS}
+    variables, files = SnapshotsAt(store).checkpoint(checkpoint), FilesAt(store).checkpoint(checkpoint)
+    names: dict[Part, str] = {"variables": variables, "files": files}
     rows = _with_names(rows, checkpoint, names)
     work = target.with_name(f".{target.name}.{new_session_id()[:8]}.part")
     try:
@@ -70,9 +72,6 @@ def export(store: Store, checkpoint: int, target: Path, *, rewriter: Rewriter) -
         raise explain(error, target) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-_PARTS: tuple[Part, ...] = ("variables", "files")
 
 
 def _refuse(target: Path) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from statebook.protocol.journal.lines import Part
 from statebook.store.file.database import utc_now
+from statebook.store.reading.checkpoints import GIVEN
+from statebook.store.reading.files import FilesAt
 from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.store.store import Store
-
-_PARTS: tuple[Part, ...] = ("variables", "files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,12 @@ class Reach:
     def __init__(self, store: Store) -> None:
         self._database = store.database
         self._journal = store.journal
-        self._snapshots = SnapshotsAt(store)
+        self._snapshots, self._files = SnapshotsAt(store), FilesAt(store)
         labels = self._labels()
         self.checkpoints = [
             Named(number, branch, time, labels.get(number, label), variables or "", files or "")
             for number, branch, time, label, variables, files in store.database.rows(
-                "SELECT (body->>'$.checkpoint')::INTEGER, branch, time, coalesce(body->>'$.label', ''),"
+                f"SELECT (body->>'$.checkpoint')::INTEGER, branch, time, {GIVEN},"
                 " body->>'$.snapshot', body->>'$.files' FROM journal WHERE kind = 'checkpoint_made' ORDER BY seq"
             )
         ]
@@ -82,17 +81,17 @@ class Reach:
             here = [each.checkpoint for each in self.checkpoints if each.branch == branch]
             numbers |= set(here[-retention.newest :]) if retention.newest else set()
             numbers |= {self._journal.head_checkpoint(branch)}
-        wanted = {self._snapshots.head(branch, part) for branch in self._journal.branches for part in _PARTS}
+        wanted = {at.head(branch) for branch in self._journal.branches for at in (self._snapshots, self._files)}
         return (wanted | self._of(numbers)) - {""}
 
     def _of(self, numbers: Iterable[int]) -> set[str]:
-        """What holds the state of checkpoints: their own snapshots, or the ones before that they go by."""
+        """What holds the state of checkpoints: their own snapshots, or the ones that they go by."""
         found: set[str] = set()
         known = {each.checkpoint: each for each in self.checkpoints}
         for number in numbers:
             if number in known:
-                found.add(known[number].variables or self._snapshots.checkpoint(number, "variables"))
-                found.add(known[number].files or self._snapshots.checkpoint(number, "files"))
+                found.add(known[number].variables or self._snapshots.checkpoint(number))
+                found.add(known[number].files or self._files.checkpoint(number))
         return found
 
     def _ends_of_moves(self) -> set[int]:

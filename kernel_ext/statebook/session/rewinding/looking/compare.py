@@ -16,7 +16,6 @@ from statebook.session.session import Session
 from statebook.state.files.preview import FileDiff
 from statebook.state.files.preview import compare as compare_files
 from statebook.state.snapshots.manifest import Manifest
-from statebook.store.projections.head import Held
 from statebook.store.reading.between import Between
 
 Side = Literal["one", "other"]
@@ -55,7 +54,7 @@ def compare(session: Session, parts: Parts, one: Point, other: Point) -> Compari
     """How the first point differs from the second."""
     store = session.store
     ours, theirs = Between(store, one.line, other.line), Between(store, other.line, one.line)
-    held = Held.at(store.journal, *one.line).memories, Held.at(store.journal, *other.line).memories
+    held = store.as_of_head.at(*one.line).memories, store.as_of_head.at(*other.line).memories
     notes: list[str] = []
     return Comparison(
         one,

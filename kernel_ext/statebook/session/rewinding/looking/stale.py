@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from statebook.session.session import Session
-from statebook.store.reading.between import Line, cut_runs, runs_of_cells, runs_on
+from statebook.store.reading.between import Line, cut_runs, started
+from statebook.store.reading.shown import shown
+
+_TOLD = 40
+"""Cells whose prompts are looked up: those of the newest runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """One cell: Jupyter's id of it, the run that its output shows, the beginning of that run's prompt."""
+    """One cell: Jupyter's id of it, the run that its output shows, the beginning of that run's prompt.
+
+    Of very many, only the newest have their prompts.
+    """
 
     cell: str
     run: int
-    prompt: str
+    prompt: str = ""
 
 
 def stale_now(session: Session) -> tuple[Stale, ...]:
@@ -26,12 +33,12 @@ def stale_now(session: Session) -> tuple[Stale, ...]:
 def stale_at(session: Session, line: Line) -> tuple[Stale, ...]:
     """The cells whose outputs would not match if this line were the head's, by their runs.
 
-    A cell shows what it last answered in this kernel; else the newest run that is recorded of it. Cells without an id
+    A cell shows what it last answered in this kernel; else what it showed in those before it. Cells without an id
     (a terminal's) are not told apart, and left out.
     """
-    shown = {cell: (each.run, each.prompt) for cell, each in runs_of_cells(session.store).items()}
-    for cell, run in session.shown.items():
-        shown[cell] = run, session.run(run).started.prompt
-    here = runs_on(session.store, line) - cut_runs(session.store, line)
-    found = [Stale(cell, run, prompt) for cell, (run, prompt) in shown.items() if run not in here]
-    return tuple(sorted(found, key=lambda each: each.run))
+    store = session.store
+    cells = shown(store) | dict(session.shown)
+    here = {each.run for each in store.runs.begun(*line)} - cut_runs(store, line)
+    found = sorted((run, cell) for cell, run in cells.items() if run not in here)
+    prompts = started(store, [run for run, _ in found[-_TOLD:]])
+    return tuple(Stale(cell, run, prompts[run].prompt if run in prompts else "") for run, cell in found)

@@ -8,15 +8,16 @@ from statebook.state.snapshots.manifest import Group
 from statebook.state.snapshots.seams import digest_of
 
 from .pickler import Dump, Found, SnapshotPickler
-from .unpickler import SnapshotUnpickler
+from .unpickler import PlainUnpickler, SnapshotUnpickler
 from .words.loading import Loading
 
 
 def load_group(group: Group, stream: bytes, loading: Loading, *, plain: bool = False) -> dict[str, Any]:
     """The variables of a group. Raises what their own code raises, and NotPlain."""
-    loading.start(group.buffers)
+    loading.start(group.buffers, len(stream))
     out_of_band = [loading.memory(number) for number in group.out_of_band]
-    found: dict[str, Any] = SnapshotUnpickler(stream, loading, out_of_band, plain=plain).load()
+    unpickler = PlainUnpickler if plain else SnapshotUnpickler
+    found: dict[str, Any] = unpickler(stream, loading, out_of_band).load()
     loading.finish()
     if not isinstance(found, dict) or found.keys() != set(group.names):
         raise ValueError("it holds other variables than it says")

@@ -27,7 +27,7 @@ def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[di
     variables: dict[str, Any] = {}
     modules: dict[str, str] = {}
     for name, value in list(namespace.items()):
-        if _is_not_the_users(name) or name in hidden or (name in _SHELL and _is_of_shell(value)):
+        if not is_of_user(name) or name in hidden or (name in _SHELL and _is_of_shell(value)):
             continue
         if isinstance(value, types.ModuleType):
             modules[name] = value.__name__
@@ -37,9 +37,9 @@ def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[di
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _is_not_the_users(name: Any) -> bool:
-    """IPython's and Python's own, and what no code can name."""
-    return not isinstance(name, str) or _IPYTHON.fullmatch(name) is not None or name in _PYTHON
+def is_of_user(name: Any) -> bool:
+    """Whether code of the user's may have made a variable of this name: it is not Python's or IPython's own."""
+    return isinstance(name, str) and _IPYTHON.fullmatch(name) is None and name not in _PYTHON
 
 
 def _is_of_shell(value: Any) -> bool:

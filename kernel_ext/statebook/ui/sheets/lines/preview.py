@@ -10,11 +10,11 @@ from statebook.session.rewinding.after.told import call_line
 from statebook.session.rewinding.move import Moved
 from statebook.session.rewinding.plan import Preview, RunLine
 from statebook.state.files.planning import Fate
-from statebook.state.snapshots.restoring import Outcome
+from statebook.state.snapshots.fates import Outcome
 from statebook.tools.policy import show_rule
 from statebook.ui.escape import code, one_line, opening, prose, visible, words
 
-from .pieces import count, diff_html, diff_text, line_cell, listed, section, style, table
+from .pieces import LISTED, SHORT, count, diff_html, diff_text, line_cell, listed, section, shortened, style, table
 
 _VERBS = {"rewind": "Go back to", "undo": "Undo to", "redo": "Return to", "switch": "Switch to"}
 _DONE = {"rewind": "Back at", "undo": "Undone: back at", "redo": "Returned to", "switch": "Now at"}
@@ -101,15 +101,16 @@ class PreviewSheet:
         if "files" in preview.parts:
             yield "Files", self._files, [*self._diffs(html=html)]
         if preview.stale:
-            cells = [(run_name(each.run), opening(each.prompt, _WIDE)) for each in preview.stale]
-            verb = "will show" if self.moved is None else "shows" if len(cells) == 1 else "show"
+            stale = len(preview.stale)
+            verb = "will show" if self.moved is None else "shows" if stale == 1 else "show"
+            cells = [(run_name(each.run), opening(each.prompt, _WIDE)) for each in reversed(preview.stale[-LISTED:])]
             yield (
                 "Outputs",
-                f"{count(len(cells), 'cell')} {verb} what is no part of the conversation",
+                f"{count(stale, 'cell')} {verb} what is no part of the conversation",
                 (
-                    [table([[words(run), line_cell(prompt)] for run, prompt in cells])]
+                    [table([[words(run), line_cell(prompt)] for run, prompt in cells], total=stale)]
                     if html
-                    else [f"{run:<5} {prompt}" for run, prompt in cells[:20]]
+                    else shortened([f"{run:<5} {prompt}" for run, prompt in cells], stale)
                 ),
             )
 
@@ -132,12 +133,17 @@ class PreviewSheet:
         return ", ".join(parts) or "no run leaves"
 
     def _runs(self, *, html: bool) -> Iterator[str]:
-        rows = [("leaves", run) for run in reversed(self.preview.leaving)]
-        rows += [("comes back", run) for run in reversed(self.preview.returning)]
+        leaving, returning = self.preview.leaving, self.preview.returning
+        rows = [("leaves", run) for run in reversed(leaving[-LISTED:])]
+        rows += [("comes back", run) for run in reversed(returning[-LISTED:])]
+        total = len(leaving) + len(returning)
         if html and rows:
-            yield table([[words(run_name(run.number)), words(how), _run_cell(run)] for how, run in rows])
+            yield table(
+                [[words(run_name(run.number)), words(how), _run_cell(run)] for how, run in rows[:LISTED]], total=total
+            )
         elif not html:
-            yield from (f"{run_name(run.number):<5} {how}: {opening(run.prompt, _WIDE)}" for how, run in rows[:20])
+            told = [f"{run_name(run.number):<5} {how}: {opening(run.prompt, _WIDE)}" for how, run in rows[:SHORT]]
+            yield from shortened(told, total)
 
     @property
     def _memory(self) -> str:
@@ -157,18 +163,20 @@ class PreviewSheet:
         return ", ".join(parts) or "stays as it is"
 
     def _memories(self, *, html: bool) -> Iterator[str]:
-        rows = []
+        rows, total = [], 0
         for what, kept, ended in (
             (self.preview.ends, "goes", "ends"),
             (self.preview.returns, "comes back", "holds again"),
         ):
-            rows += [(memory.mark, kept, memory.text) for memory in what.memories]
+            total += len(what.memories) + len(what.grants) + len(what.rules)
+            rows += [(memory.mark, kept, memory.text) for memory in what.memories[-LISTED:]]
             rows += [("grant", ended, f"{grant.tool} {grant.arguments}") for grant in what.grants]
             rows += [("rule", ended, show_rule(rule)) for rule in what.rules]
         if html and rows:
-            yield table([[words(name), words(how), line_cell(text)] for name, how, text in rows])
+            yield table([[words(name), words(how), line_cell(text)] for name, how, text in rows[:LISTED]], total=total)
         elif not html:
-            yield from (f"{name:<5} {how}: {one_line(text, _WIDE)}" for name, how, text in rows[:20])
+            told = [f"{name:<5} {how}: {one_line(text, _WIDE)}" for name, how, text in rows[:SHORT]]
+            yield from shortened(told, total)
 
     @property
     def _files(self) -> str:
@@ -214,10 +222,18 @@ class PreviewSheet:
             notes += self.moved.failed
             cells = [f"{each.name}: run again `{one_line(each.cell, 60)}`" for each in self.moved.lost if each.cell]
             notes += cells[:5]
-            notes.append(f"What was here is kept at {checkpoint_name(self.moved.left)}: `%agent redo` returns to it.")
+            notes.append(self._way_back(self.moved))
+        elif ends := [each.name for each in preview.variables if each.ends]:
+            notes.append(f"Nothing brings back all of {listed(ends, _NAMED)}; the rest is kept to return to.")
         else:
             notes.append("Nothing is deleted: `%agent redo` returns to what is there now.")
         return notes
+
+    @staticmethod
+    def _way_back(moved: Moved) -> str:
+        left = checkpoint_name(moved.left)
+        way = f"`%agent rewind {left}`" if moved.preview.how == "redo" else "`%agent redo`"
+        return f"What was here is kept at {left}: {way} returns to it."
 
 
 def _run_cell(run: RunLine) -> str:
@@ -239,7 +255,7 @@ def _fates(outcomes: Sequence[Outcome]) -> str:
 def _variables(outcomes: Sequence[Outcome], *, html: bool) -> Iterator[str]:
     told = [each for fate in ("lost", "restored", "removed") for each in outcomes if each.fate == fate]
     told += [each for each in outcomes if each.fate == "kept" and each.why]
-    rows = [(each, "; ".join(filter(None, [each.why, _again(each)]))) for each in told]
+    rows = [(each, "; ".join(filter(None, [each.why, each.ends, _again(each)]))) for each in told]
     if html and rows:
         yield table(
             [

@@ -27,11 +27,12 @@ class Loading(ArrayWords, TableWords, CodeWords, OddWords):
         self.chunks = chunks
         self.live = live
         self.columns = columns
-        self.start(())
+        self.start((), 0)
 
-    def start(self, buffers: Sequence[Pieces]) -> None:
-        """Begin with a group."""
-        self.buffers = buffers
+    def start(self, buffers: Sequence[Pieces], stream: int) -> None:
+        """Begin with a group; ``stream`` is the bytes of its stream. Raises ValueError when memory is short of it."""
+        self.buffers, self.most = buffers, stream
+        check_room(stream + sum(size for pieces in buffers if pieces not in self.columns for _, size in pieces))
         self.pins, self.revived, self.gone, self.frozen, self.targets = {}, [], [], [], []
 
     def finish(self) -> None:
@@ -40,3 +41,17 @@ class Loading(ArrayWords, TableWords, CodeWords, OddWords):
             array.flags.writeable = False
         if any(reference() is None for reference in self.targets):
             self.gone.append(("weakref", "nothing that was captured holds its target"))
+
+
+_CARELESS = 64 << 20
+"""Bytes up to which nobody asks whether there is room."""
+
+
+def check_room(size: int) -> None:
+    """Raise ValueError when ``size`` bytes are more than there are: a manifest can ask for any number of them."""
+    if size > _CARELESS:
+        import psutil
+
+        free = psutil.virtual_memory().available
+        if size > free:
+            raise ValueError(f"it takes {size / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free")
