@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -40,8 +41,9 @@ def test_executed_again_they_give_the_same_twice_in_a_row(tmp_path):
     for path in NOTEBOOKS:
         shutil.copy(path, tmp_path)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
-    command += ["-q", "-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider", str(tmp_path)]
+    command += ["-p", "numbered", "-q", "-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider", str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(SANITIZE.parent), os.environ.get("PYTHONPATH", "")])}
     for _ in range(2):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False, env=env)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in NOTEBOOKS}

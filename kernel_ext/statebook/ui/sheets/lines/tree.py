@@ -13,6 +13,8 @@ from .graph import Cell, Graph, laid_out
 from .pieces import count, listed, style
 
 _PITCH, _HEIGHT, _RADIUS = 16, 27, 4.5
+_OVER = 1
+"""How far lines reach over into the rows above and below: on a zoomed page rows have a seam between them."""
 _COLOURS = ("#1976d2", "#e0872f", "#4fa866", "#b06fb5", "#c95f5f", "#4aa3a3", "#8f8f8f")
 """Mid tones that stand out on white and on black, one per lane."""
 _WIDE = 64
@@ -169,15 +171,16 @@ def _drawn(cell: Cell) -> str:
 
 def _svg(cell: Cell, lanes: int) -> str:
     width, middle = _x(min(lanes, _LANES) - 1) + _PITCH / 2, _HEIGHT / 2
-    parts = [_line(lane, 0, _HEIGHT) for lane in cell.passing]
+    top, bottom = -_OVER, _HEIGHT + _OVER
+    parts = [_line(lane, top, bottom) for lane in cell.passing]
     x = _x(cell.lane)
     for lane in cell.joining:
         there = _x(lane)
         parts.append(
-            f'<path d="M{there} 0C{there} {middle} {there} {middle} {x} {middle}" fill="none"'
+            f'<path d="M{there} {top}C{there} {middle} {there} {middle} {x} {middle}" fill="none"'
             f' stroke="{_colour(lane)}" stroke-width="2"/>'
         )
-    parts += [_line(cell.lane, 0, middle)] * cell.up + [_line(cell.lane, middle, _HEIGHT)] * cell.down
+    parts += [_line(cell.lane, top, middle)] * cell.up + [_line(cell.lane, middle, bottom)] * cell.down
     parts.append(
         f'<circle cx="{x}" cy="{middle}" r="{_RADIUS}" fill="{_colour(cell.lane)}"'
         ' stroke="var(--jp-layout-color0,#fff)" stroke-width="1.5"/>'
