@@ -135,7 +135,8 @@ class Packs:
             if file is None:
                 if len(self._readers) >= _OPEN:
                     self._readers.pop(next(iter(self._readers))).close()
-                file = self._readers[name] = open(self.path(name), "rb", buffering=0, opener=_open_pack)  # noqa: PTH123 - with an opener
+                handle = os.open(self.path(name), os.O_RDONLY | _CAREFUL)
+                file = self._readers[name] = os.fdopen(handle, "rb", buffering=0)
             file.seek(place)
             rest = memoryview(target)
             while rest:
@@ -175,10 +176,6 @@ class Packs:
 
 _CAREFUL = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
 """A store may come from anywhere: none of its packs is followed to another file, and none waited for."""
-
-
-def _open_pack(path: str, flags: int) -> int:
-    return os.open(path, flags | _CAREFUL)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
