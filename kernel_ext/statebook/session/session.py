@@ -29,6 +29,7 @@ from statebook.run.loop import answered, drive, resume
 from statebook.run.seams import Asker, Check, Silent, Sink
 from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
+from statebook.store.reading.shown import drawn
 from statebook.store.store import Store
 
 from .keeping.keeper import SessionKeeper
@@ -106,18 +107,18 @@ class Session:
             found = None
         done = found is not None and found.status in FINISHED
         if found is not None and done and not (call.fresh or mode == "off"):
-            self._record.claims.claim(found.number, call.cell_id)
+            self._claim(found, call)
             return self._replay(found, wanted, sink)
         team = Team(wanted.answering(mode), sink, asker, self._record.replay(call, mode), check)
         if found is not None and not done and not call.fresh:
-            self._record.claims.claim(found.number, call.cell_id)
+            self._claim(found, call)
             return await self._go_on(found, call.limits, team)
         if found is not None:
             self._fork_before(found, call.branch if call.fresh else "")
         elif call.fresh and call.branch:
             self._go_to(call.branch, wanted, mode)
         run = self._start(call, wanted, mode, team)
-        self._record.claims.claim(run.number, call.cell_id)
+        self._claim(run, call)
         return await self._drive(run, team)
 
     async def resume(
@@ -162,6 +163,14 @@ class Session:
         if number not in self._runs:
             self._runs[number] = self.store.run(number)
         return self._runs[number]
+
+    def runs(self, numbers: Sequence[int]) -> list[Run]:
+        """Several runs by number, in the order given; those that are not known yet are read at once."""
+        missing = [number for number in numbers if number not in self._runs]
+        entries = self.store.journal.entries_of_run(*missing) if missing else []
+        for number in {entry.run for entry in entries}:
+            self._runs[number] = Run.fold([entry for entry in entries if entry.run == number])
+        return [self.run(number) for number in numbers]
 
     def open_runs(self) -> list[Run]:
         """Runs that have no ending, and that nobody works on."""
@@ -261,6 +270,11 @@ class Session:
         except (UsageError, ModelError) as error:
             return Wanted(call.model or choice.name, None, error, named, fallback)
         return Wanted(model.name, model, None, named, fallback)
+
+    def _claim(self, run: Run, call: AgentCall) -> None:
+        self._record.claims.claim(run.number, call.cell_id)
+        if call.cell_id:
+            drawn(self.store, call.cell_id, run.number)
 
     def _go_to(self, name: str, wanted: Wanted, mode: ReplayMode) -> None:
         journal = self.store.journal

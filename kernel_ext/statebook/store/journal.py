@@ -63,7 +63,12 @@ class Journal:
         self._last_seq: int = counts[0]
         self._last_run: int = counts[1]
         self._digest: bytes = bytes(counts[2] or b"")
-        self._last_checkpoint = self._largest("checkpoint_made", "checkpoint")
+        self._checkpoints: list[tuple[int, int, int]] = self._database.rows(
+            "SELECT seq, branch, (body->>'$.checkpoint')::INTEGER FROM journal WHERE kind = 'checkpoint_made'"
+            " ORDER BY seq"
+        )
+        """Of each its place, its branch and its number: looked up here, which reading bodies would take far longer."""
+        self._last_checkpoint = max((number for *_, number in self._checkpoints), default=0)
         self._last_memory = self._largest("memory_kept", "memory")
         self._heads.clear()
         for entry in self._read("true", [], (), ("branch_started", "branch_switched", "branch_named"), 0):
@@ -147,6 +152,7 @@ class Journal:
             if isinstance(entry.event, CheckpointMade):
                 self._last_checkpoint = max(self._last_checkpoint, entry.event.checkpoint)
                 self._heads[entry.branch] = entry.event.checkpoint
+                self._checkpoints.append((entry.seq, entry.branch, entry.event.checkpoint))
 
     def checkpoint(self, reason: str, *, label: str = "", branch: int | None = None) -> CheckpointMade:
         """The event for the next checkpoint on a branch; it exists once it is appended."""
@@ -278,9 +284,15 @@ class Journal:
         """Entries of these kinds on all branches, in order, after a position."""
         return self._read("true", [], (), kinds, after)
 
-    def entries_of_run(self, run: int) -> list[Entry]:
-        """All entries of a run, on whichever branch it is."""
-        return self._read("true", [], [run], (), 0)
+    def entries_of_run(self, *runs: int) -> list[Entry]:
+        """All entries of a run, or of several, on whichever branch they are; in order."""
+        return self._read("true", [], runs, (), 0)
+
+    def beyond(self, one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int, int]]:
+        """What line ``one`` has and ``other`` has not: (branch, after this entry, up to this one). Each (branch, upto)."""
+        there = dict(self.lineage(*other))
+        here = [(line, max(there.get(line, 0), self.branches[line].at), upto) for line, upto in self.lineage(*one)]
+        return [(line, after, upto) for line, after, upto in here if after < upto]
 
     def asked(self, run: int, prompt: str, model: str) -> tuple[str, int]:
         """The model last asked for a run, and its context; ("", 0) where that is not recorded.
@@ -321,28 +333,19 @@ class Journal:
         self._fresh()
         line = self.current if branch is None else branch
         if line not in self._heads:
-            self._heads[line] = self._find_head(line)
+            self._heads[line] = self.checkpoint_at(_END, line)
         return self._heads[line]
 
     def checkpoint_at(self, seq: int, branch: int | None = None) -> int:
         """The newest checkpoint of a lineage that is no newer than an entry; 0 when there is none."""
-        condition, values = self.on_lineage(branch)
-        query = (
-            "SELECT coalesce(max((body->>'$.checkpoint')::INTEGER), 0) FROM journal"
-            f" WHERE kind = 'checkpoint_made' AND seq <= ? AND {condition}"
-        )
-        return int(self._database.row(query, [seq, *values])[0])
+        self._fresh()
+        ends = dict(self.lineage(branch, seq))
+        return next((number for at, line, number in reversed(self._checkpoints) if at <= ends.get(line, 0)), 0)
 
-    def _find_head(self, line: int) -> int:
-        for number, upto in self.lineage(line):
-            found = self._database.row(
-                "SELECT max((body->>'$.checkpoint')::INTEGER) FROM journal"
-                " WHERE kind = 'checkpoint_made' AND branch = ? AND seq <= ?",
-                [number, upto],
-            )[0]
-            if found is not None:
-                return int(found)
-        return 0
+    def place_of(self, checkpoint: int) -> int:
+        """The entry that is a checkpoint; 0 where there is none of that number."""
+        self._fresh()
+        return next((at for at, _, number in reversed(self._checkpoints) if number == checkpoint), 0)
 
     def _segment_of(self, seq: int, branch: int | None = None) -> int:
         for number, upto in self.lineage(branch):

@@ -45,11 +45,10 @@ class Points:
         if session is None or not spot.before:
             return []
         from statebook.session.rewinding.points import point
-        from statebook.store.projections.head import Held
 
         source = point(session.store, spot.before[0].strip("\"'"))
         here = session.store.as_of_head.held().memories
-        there = Held.at(session.store.journal, *source.line).memories
+        there = session.store.as_of_head.at(*source.line).memories
         found = [Option(memory.mark, memory.text) for number, memory in there.items() if number not in here]
         return [*found, Option("all", "memories")]
 

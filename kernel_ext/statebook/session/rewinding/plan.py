@@ -18,8 +18,9 @@ from statebook.state.snapshots.fates import Outcome
 from statebook.store.journal import Branch
 from statebook.store.projections.head import Held
 from statebook.store.reading.between import Between, Done, started
+from statebook.store.store import Store
 
-from .after.told import outside
+from .after.told import left_behind, outside
 from .looking.stale import Stale, stale_at
 from .parts import Parts
 from .points import Point, head
@@ -115,7 +116,7 @@ def foresee(
     if not found.parts:
         why = " ".join(found.notes) or f"There is nothing to move: {target.name} is where you are."
         raise UsageError(why, "`%agent checkpoints` lists the points.")
-    return replace(found, effects=_effects(found, gone) if "conversation" in found.parts else ())
+    return replace(found, effects=_effects(session.store, found) if "conversation" in found.parts else ())
 
 
 def _name(session: Session, target: Point, onto: Branch | None, parts: Collection[Part]) -> str:
@@ -203,5 +204,6 @@ def _why_not(keeper: object, what: str, target: Point) -> str:
     return f"No {what} were kept at {target.name}: they stay as they are."
 
 
-def _effects(found: Preview, gone: Between) -> tuple[Done, ...]:
-    return tuple(outside(gone.writes(), files="files" in found.parts, variables="variables" in found.parts))
+def _effects(store: Store, found: Preview) -> tuple[Done, ...]:
+    done = left_behind(store, [found.origin.line], found.target.line)
+    return tuple(outside(done, files="files" in found.parts, variables="variables" in found.parts))

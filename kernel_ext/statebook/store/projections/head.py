@@ -52,14 +52,6 @@ class Held:
     rules: list[Rule] = field(default_factory=list)
     compacted: tuple[ConversationCompacted, int] | None = None
 
-    @classmethod
-    def at(cls, journal: Journal, branch: int, upto: int) -> Held:
-        """What holds on a branch's lineage as of an entry."""
-        held = cls()
-        for entry in journal.entries(branch=branch, kinds=_KINDS, upto=upto):
-            held.apply(entry)
-        return held
-
     def apply(self, entry: Entry) -> None:
         """Take up the next entry."""
         event = entry.event
@@ -101,9 +93,9 @@ def _memory(event: MemoryKept, entry: Entry) -> Memory:
 
 
 class Projection:
-    """Memories, tool state, grants and the compacted conversation of the current branch's lineage.
+    """Memories, tool state, grants and the compacted conversation: at the head of the current branch, or elsewhere.
 
-    Built from the journal when first asked for, or when the branch changed; then fed with new entries.
+    Their entries, of all branches, are read once and kept; then new ones are. Another line is folded from them.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -111,6 +103,8 @@ class Projection:
         self._lock = threading.RLock()  # tools ask from worker threads
         self._branch = 0
         self._seq = 0
+        """Up to where the entries have been read, and are held."""
+        self._entries: list[Entry] = []
         self._held = Held()
 
     def memories(self) -> list[Memory]:
@@ -145,6 +139,12 @@ class Projection:
             state = {tool: dict(values) for tool, values in held.state.items()}
             return Held(dict(held.memories), state, list(held.grants), list(held.rules), held.compacted)
 
+    def at(self, branch: int, upto: int) -> Held:
+        """All of it as of an entry of a branch's lineage."""
+        with self._lock:
+            self._caught_up()
+            return self._folded(branch, upto)
+
     def skip(self, entries: Sequence[Entry]) -> None:
         """New entries that say nothing about any of this only move the position; others are read when asked for."""
         with self._lock:
@@ -153,13 +153,21 @@ class Projection:
                 self._seq = entries[-1].seq
 
     def _caught_up(self) -> Held:
-        current = self._journal.current
+        current, last = self._journal.current, self._journal.last_seq
+        new = self._journal.entries_anywhere(_KINDS, after=self._seq) if self._seq < last else []
+        self._entries += new
+        self._seq = max(last, new[-1].seq if new else 0)
         if current != self._branch:
-            self._branch, self._seq = current, 0
-            self._held = Held()
-        last = self._journal.last_seq
-        if self._seq < last:
-            for entry in self._journal.entries(kinds=_KINDS, after=self._seq):
+            self._branch, self._held = current, self._folded(current, self._seq)
+            return self._held
+        for entry in new:
+            if entry.branch == current:
                 self._held.apply(entry)
-            self._seq = last
         return self._held
+
+    def _folded(self, branch: int, upto: int) -> Held:
+        ends, held = dict(self._journal.lineage(branch, upto)), Held()
+        for entry in self._entries:
+            if entry.seq <= ends.get(entry.branch, 0):
+                held.apply(entry)
+        return held

@@ -62,6 +62,7 @@ class Runs:
         self._seq = 0
         self._begun: dict[int, list[Begun]] = defaultdict(list)
         """By branch, oldest first."""
+        self._of_cells: dict[str, int] = {}
         self._requests: dict[str, list[Request]] = defaultdict(list)
         """By key, oldest first."""
         self._standing: dict[int, str] = {}
@@ -71,12 +72,19 @@ class Runs:
         """Calls whose intent has no result, as (run, step)."""
         self._newest: dict[str, int] = {}
 
-    def begun(self, branch: int | None = None) -> list[Begun]:
-        """The runs of a lineage, oldest first."""
+    def begun(self, branch: int | None = None, upto: int | None = None) -> list[Begun]:
+        """The runs of a lineage, oldest first; those that began no later than entry ``upto``."""
         with self._lock:
             self._catch_up()
-            ranges = reversed(self._journal.lineage(branch))
-            return [each for line, upto in ranges for each in self._begun.get(line, ()) if each.seq <= upto]
+            lineage = self._journal.lineage(branch) if upto is None else self._journal.lineage(branch, upto)
+            ranges = reversed(lineage)
+            return [each for line, last in ranges for each in self._begun.get(line, ()) if each.seq <= last]
+
+    def of_cells(self) -> dict[str, int]:
+        """The newest run of each cell that has an id, on any branch."""
+        with self._lock:
+            self._catch_up()
+            return dict(self._of_cells)
 
     def requests(self, key: str) -> list[Request]:
         """The recorded requests of a key, answered or not, on all branches; newest first."""
@@ -132,6 +140,8 @@ class Runs:
         self._newest[kind] = seq
         if kind == RunStarted.kind:
             self._begun[branch].append(Begun(run, branch, seq, key, named))
+            if named:
+                self._of_cells[named] = run
         elif kind == ModelRequested.kind:
             self._requests[key].append(Request(seq, branch, run, step, named))
         elif kind == ToolIntended.kind:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from statebook.protocol.journal.codec import decode_event
 from statebook.protocol.journal.events import Entry
-from statebook.protocol.journal.lines import FileChange
+from statebook.protocol.journal.lines import FileChange, HeadMoved
 from statebook.store.store import Store
 
 Line = tuple[int, int]
@@ -41,23 +42,24 @@ class Done:
 
 
 class Between:
-    """Reads what line ``one`` has and line ``other`` has not. Quick also for long lines: texts are cut in the file."""
+    """Reads what line ``one`` has and line ``other`` has not. Quick also for long lines: the rest is not looked at."""
 
     def __init__(self, store: Store, one: Line, other: Line) -> None:
         self._store = store
-        here, values = store.journal.on_lineage(*one)
-        there, more = store.journal.on_lineage(*other)
-        self._condition = f"{here} AND NOT {there}"
-        self._values = [*values, *more]
+        ranges = store.journal.beyond(one, other)
+        self._after = min((after for _, after, _ in ranges), default=0)
+        last = max((upto for *_, upto in ranges), default=0)
+        beyond = " OR ".join("(branch = ? AND seq > ? AND seq <= ?)" for _ in ranges)
+        # the first two conditions let DuckDB pass over the rest without reading it
+        self._condition = f"seq > ? AND seq <= ? AND ({beyond or 'false'})"
+        self._values = [self._after, last, *(value for each in ranges for value in each)]
 
-    def runs(self, length: int = 200) -> list[Started]:
-        """The runs that began there, oldest first, with so many characters of their prompts."""
+    def runs(self) -> list[int]:
+        """The runs that began there, oldest first."""
         rows = self._store.database.rows(
-            "SELECT run, coalesce(body->>'$.cell_id', ''), left(coalesce(body->>'$.prompt', ''), ?) FROM journal"
-            f" WHERE kind = 'run_started' AND {self._condition} ORDER BY seq",
-            [length, *self._values],
+            f"SELECT run FROM journal WHERE kind = 'run_started' AND {self._condition} ORDER BY seq", self._values
         )
-        return [Started(*row) for row in rows]
+        return [run for (run,) in rows]
 
     def matters(self) -> bool:
         """Whether anything there changes what is said, kept or allowed."""
@@ -69,16 +71,35 @@ class Between:
     def writes(self, length: int = 300) -> list[Done]:
         """The calls of effect ``write`` that were begun there, oldest first, with so many characters of arguments."""
         rows = self._store.database.rows(
-            "SELECT i.run, i.step, i.tool, i.arguments, coalesce(f.status, 'in_doubt') FROM ("
-            "SELECT run, step, body->>'$.call.name' AS tool,"
-            " left(coalesce(body->>'$.call.arguments', ''), ?) AS arguments,"
-            " max(seq) AS seq FROM journal WHERE kind = 'tool_intended' AND (body->>'$.effect') = 'write'"
-            f" AND {self._condition} GROUP BY ALL) i LEFT JOIN ("
-            "SELECT run, step, arg_max(coalesce(body->>'$.result.status', 'ok'), seq) AS status FROM journal"
-            " WHERE kind = 'tool_finished' GROUP BY run, step) f ON f.run = i.run AND f.step = i.step ORDER BY i.seq",
+            "SELECT run, step, body->>'$.call.name', left(coalesce(body->>'$.call.arguments', ''), ?)"
+            f" FROM journal WHERE kind = 'tool_intended' AND {self._condition}"
+            # texts are compared first: few calls write, and to read each one's JSON takes far longer
+            """ AND contains(body::VARCHAR, '"effect":"write"') AND (body->>'$.effect') = 'write' ORDER BY seq""",
             [length, *self._values],
         )
-        return [Done(*row) for row in rows]
+        calls = {(run, step): (tool, arguments) for run, step, tool, arguments in rows}
+        ends = self._ends(sorted({run for run, _ in calls}))
+        return [Done(*place, *call, ends.get(place, "in_doubt")) for place, call in calls.items()]
+
+    def _ends(self, runs: Sequence[int]) -> dict[tuple[int, int], str]:
+        """The newest status of each call of these runs, by (run, step), wherever it is."""
+        if not runs:
+            return {}
+        rows = self._store.database.rows(
+            "SELECT run, step, arg_max(coalesce(body->>'$.result.status', 'ok'), seq) FROM journal WHERE seq > ?"
+            f" AND kind = 'tool_finished' AND run IN ({', '.join('?' * len(runs))}) GROUP BY run, step",
+            [self._after, *runs],
+        )
+        return {(run, step): status for run, step, status in rows}
+
+    def moves(self) -> list[HeadMoved]:
+        """The moves that were made there, oldest first."""
+        rows = self._store.database.rows(
+            f"SELECT kind, body FROM journal WHERE kind = '{HeadMoved.kind}' AND {self._condition} ORDER BY seq",
+            self._values,
+        )
+        events = [decode_event(kind, body) for kind, body in rows]
+        return [event for event in events if isinstance(event, HeadMoved)]
 
     def dollars(self) -> float:
         """What the model calls there are known to have cost, in US dollars."""
@@ -89,15 +110,30 @@ class Between:
         )
         return float(row[0])
 
-    def changes(self) -> list[FileChange]:
-        """What was changed of the workspace's files there, by the agent and by moves, oldest first."""
+    def touches(self) -> list[tuple[FileChange, int]]:
+        """What was changed of the workspace's files there, oldest first, each with the run that did it (0: a move)."""
         rows = self._store.database.rows(
-            "SELECT f->>'$.path', f->>'$.before', f->>'$.after' FROM ("
-            "SELECT seq, unnest((body->'$.files')::JSON[]) AS f FROM journal"
+            "SELECT f->>'$.path', f->>'$.before', f->>'$.after', run FROM ("
+            "SELECT seq, if(kind = 'head_moved', 0, run) AS run, unnest((body->'$.files')::JSON[]) AS f FROM journal"
             f" WHERE kind IN ('files_touched', 'head_moved') AND {self._condition}) ORDER BY seq",
             self._values,
         )
-        return [FileChange(*row) for row in rows]
+        return [(FileChange(*row[:3]), row[3]) for row in rows]
+
+    def unwatched(self) -> bool:
+        """Whether a call there may have changed files without a look at them before it and, in its run, after it."""
+        files = "coalesce(body->>'$.files', '')"
+        rows = self._store.database.rows(
+            f"WITH looks AS (SELECT seq, run, {files} AS files FROM journal"
+            f" WHERE kind = 'checkpoint_made' AND {self._condition}),"
+            f" calls AS (SELECT seq, run FROM journal WHERE kind = 'tool_intended' AND {self._condition}"
+            """ AND contains(body::VARCHAR, '"effect":"write"'))"""
+            " SELECT 1 FROM calls c ASOF LEFT JOIN looks l ON c.seq > l.seq"
+            " WHERE l.files = '' OR c.seq > (SELECT coalesce(max(a.seq), 0) FROM looks a"
+            " WHERE a.run = c.run AND a.files <> '') LIMIT 1",
+            [*self._values, *self._values],
+        )
+        return bool(rows)
 
 
 def latest(store: Store, kinds: Sequence[str], line: Line) -> Entry | None:
@@ -111,31 +147,26 @@ def latest(store: Store, kinds: Sequence[str], line: Line) -> Entry | None:
     return found[0] if found else None
 
 
+def started(store: Store, runs: Sequence[int], length: int = 200) -> dict[int, Started]:
+    """These runs by number, with so many characters of their prompts."""
+    if not runs:
+        return {}
+    rows = store.database.rows(
+        "SELECT run, coalesce(body->>'$.cell_id', ''), left(coalesce(body->>'$.prompt', ''), ?) FROM journal"
+        f" WHERE kind = 'run_started' AND run IN ({', '.join('?' * len(runs))})",
+        [length, *runs],
+    )
+    return {run: Started(run, cell, prompt) for run, cell, prompt in rows}
+
+
 def cut_runs(store: Store, line: Line) -> frozenset[int]:
     """The runs that a line begins and does not end: it was left in the middle of them."""
     if store.journal.branches[line[0]].parent == 0 and line[1] >= store.journal.last_seq:
         return frozenset()
     condition, values = store.journal.on_lineage(*line)
     rows = store.database.rows(
-        "SELECT DISTINCT run FROM journal WHERE run > 0 AND"
-        f" run IN (SELECT run FROM journal WHERE kind = 'run_started' AND {condition}) AND NOT {condition}",
+        f"SELECT DISTINCT run FROM journal WHERE run > 0 AND NOT {condition} AND"
+        f" run IN (SELECT run FROM journal WHERE kind = 'run_started' AND {condition})",
         [*values, *values],
     )
     return frozenset(run for (run,) in rows)
-
-
-def runs_on(store: Store, line: Line) -> frozenset[int]:
-    """The runs that began on a line."""
-    condition, values = store.journal.on_lineage(*line)
-    rows = store.database.rows(f"SELECT run FROM journal WHERE kind = 'run_started' AND {condition}", values)
-    return frozenset(run for (run,) in rows)
-
-
-def runs_of_cells(store: Store, length: int = 200) -> dict[str, Started]:
-    """The newest run of each cell that has an id, on any branch."""
-    rows = store.database.rows(
-        "SELECT arg_max(run, seq), body->>'$.cell_id' AS cell, left(arg_max(coalesce(body->>'$.prompt', ''), seq), ?)"
-        " FROM journal WHERE kind = 'run_started' AND coalesce(body->>'$.cell_id', '') <> '' GROUP BY cell",
-        [length],
-    )
-    return {cell: Started(run, cell, prompt) for run, cell, prompt in rows}

@@ -22,6 +22,8 @@ from .checkpoints import Checkpoints, Mark
 _KINDS = (CheckpointMade.kind, HeadMoved.kind, ToolIntended.kind, SessionOpened.kind)
 _AT_ONCE = 64
 """Entries that are read at once."""
+_WINDOW = 2048
+"""Entries of the journal that are looked through for them first: as many as DuckDB reads at once."""
 
 
 class SnapshotsAt:
@@ -95,23 +97,23 @@ class SnapshotsAt:
         return mark
 
     def _find(self, seq: int, part: Part) -> str:
-        key = "snapshot" if part == "variables" else "files"
-        kept = self._store.database.rows(  # a long session that never kept any is not walked through
-            f"SELECT 1 FROM journal WHERE kind = '{CheckpointMade.kind}' AND seq <= ?"
-            f""" AND contains(body::VARCHAR, '"{key}":"') LIMIT 1""",
-            [seq],
-        )
         run = None
-        for _, event in self._back(seq, part, named=seq) if kept else ():
+        for at, event in self._back(seq, part, named=seq):
             if not isinstance(event, CheckpointMade):
                 break
             name = event.snapshot if part == "variables" else event.files
-            if name:
-                return name if run is None or self._mark(event.checkpoint).run == run else ""
-            run = self._mark(event.checkpoint).run if run is None else run
-            if not run:
+            if name and run is None:
+                return name
+            here = self._run_at(at)
+            if name and run == here:
+                return name
+            if name or not here or run not in (None, here):  # what ran before the run nobody knows
                 break
+            run = here
         return ""
+
+    def _run_at(self, seq: int) -> int:
+        return int(self._store.database.row("SELECT run FROM journal WHERE seq = ?", [seq])[0])
 
     def _back(self, seq: int, part: Part, named: int = 0) -> Iterator[tuple[int, Event]]:
         """Checkpoints, calls that do more than read, and kernels, from an entry backwards; moves are followed.
@@ -132,10 +134,15 @@ class SnapshotsAt:
             rows = self._read(seq)
 
     def _read(self, seq: int) -> list[tuple[int, Event]]:
-        rows = self._store.database.rows(
-            "SELECT seq, kind, body FROM journal WHERE seq <= ? AND kind IN (?, ?, ?, ?) ORDER BY seq DESC LIMIT ?",
-            [seq, *_KINDS, _AT_ONCE],
-        )
+        rows: list[tuple[int, str, str]] = []
+        width = 0
+        while not rows and width < seq:  # what lies before the window is not read
+            width = max(_WINDOW, width * _AT_ONCE)
+            rows = self._store.database.rows(
+                "SELECT seq, kind, body FROM journal WHERE seq <= ? AND seq > ? AND kind IN (?, ?, ?, ?)"
+                " ORDER BY seq DESC LIMIT ?",
+                [seq, seq - width, *_KINDS, _AT_ONCE],
+            )
         return [(at, decode_event(kind, body)) for at, kind, body in rows]
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from statebook.ids import checkpoint_name
 from statebook.protocol.journal.lines import HeadMoved
-from statebook.store.reading.between import Between, Done, latest
+from statebook.session.rewinding.scope import PARTS
+from statebook.store.reading.between import Between, Done, Line, started
 from statebook.store.reading.checkpoints import Checkpoints
 from statebook.store.store import Store
 
 _LISTED = 4
 _WIDEST = 100
-_KINDS = (HeadMoved.kind, "run_started")
 _LONGEST = 50
-"""Moves in a row that are looked at."""
+"""Lines that were left whose calls are looked at."""
+_PROMPT = 60
+"""Characters of a prompt by which a model knows it again."""
 _FILE_TOOLS = ("write_file", "edit_file")
 """Tools whose whole effect is on files of the workspace, which a move may take back."""
 _CODE = "python"
@@ -29,19 +32,21 @@ def outside(done: Iterable[Done], *, files: bool, variables: bool) -> list[Done]
 
 
 def told(store: Store) -> str:
-    """The line for the run that begins now; "" where the person did not go back just before it."""
-    journal = store.journal
-    here = (journal.current, journal.last_seq)
-    move = _move_before(store, *here)
-    if move is None:
-        return ""
-    files, variables = "files" in move.parts, "variables" in move.parts
+    """The line for the run that begins now; "" where the person did not go back since the last one."""
+    here = (store.journal.current, store.journal.last_seq)
+    moves = _since_the_last_run(store)
+    back = [each for each in moves if each.how in ("rewind", "undo") and "conversation" in each.parts]
+    lines = _of_parts(store, moves)
+    if not back:
+        return " ".join(lines)
+    files, variables = "files" in back[-1].parts, "variables" in back[-1].parts
     stay = [word for word, moved in (("variables", variables), ("files", files)) if not moved]
-    lines = ["The person went back to this point: what came after it is no part of this conversation any more."]
     if stay:
-        lines.append(f"The {' and '.join(stay)} were not taken back.")
+        lines.insert(0, f"The {' and '.join(stay)} were not taken back.")
+    lines.insert(0, "The person went back to this point: what came after it is no part of this conversation any more.")
+    left = [line for each in moves if "conversation" in each.parts for line in _left(store, each)]
     calls = [
-        call_line(done, _WIDEST) for done in outside(_done_since(store, move, here), files=files, variables=variables)
+        call_line(done, _WIDEST) for done in outside(left_behind(store, left, here), files=files, variables=variables)
     ]
     if calls:
         more = f"; and {len(calls) - _LISTED} more" if len(calls) > _LISTED else ""
@@ -49,20 +54,66 @@ def told(store: Store) -> str:
     return " ".join(lines)
 
 
-def _done_since(store: Store, move: HeadMoved, here: tuple[int, int]) -> list[Done]:
-    """The calls that are left behind by this move, and by those right before it, in their order."""
+def left_behind(store: Store, lines: Iterable[Line], here: Line) -> list[Done]:
+    """The calls of effect ``write`` on these lines that ``here`` has not, in their order.
+
+    Lines that were left before are followed: from each move of the conversation that ``here`` has not, to what it left.
+    """
     found: dict[tuple[int, int], Done] = {}
-    for _ in range(_LONGEST):
-        left = Checkpoints(store).find(move.left)
-        if left is None:
-            break
-        line = (left.branch, left.seq)
-        found |= {(done.run, done.step): done for done in Between(store, line, here).writes()}
-        earlier = _move_before(store, *line)
-        if earlier is None:
-            break
-        move = earlier
+    waiting, seen = list(lines), set[Line]()
+    while waiting and len(seen) < _LONGEST:
+        line = waiting.pop()
+        if line in seen:
+            continue
+        seen.add(line)
+        between = Between(store, line, here)
+        found |= {(done.run, done.step): done for done in between.writes()}
+        for move in between.moves():
+            if "conversation" in move.parts:
+                waiting += _left(store, move)
     return [done for _, done in sorted(found.items())]
+
+
+def _left(store: Store, move: HeadMoved) -> list[Line]:
+    """The line that a move has left, up to there."""
+    mark = Checkpoints(store).find(move.left)
+    return [(mark.branch, mark.seq)] if mark is not None else []
+
+
+def _since_the_last_run(store: Store) -> list[HeadMoved]:
+    """The moves on the current line that no run has been told of, oldest first."""
+    begun = store.runs.begun()
+    entries = store.journal.entries(kinds=(HeadMoved.kind,), after=begun[-1].seq if begun else 0)
+    return [entry.event for entry in entries if isinstance(entry.event, HeadMoved)]
+
+
+def _of_parts(store: Store, moves: Iterable[HeadMoved]) -> list[str]:
+    """What was taken back while the conversation stayed: each part and the point that it is as of."""
+    newest: dict[str, HeadMoved] = {}
+    for move in moves:
+        if move.how == "redo":  # what it returns from is undone
+            newest = {part: each for part, each in newest.items() if each.left != move.to}
+        elif "conversation" in move.parts:
+            newest = {part: each for part, each in newest.items() if part not in move.parts}
+        elif move.how != "undo":  # that takes back cells of the person's, which the model does not know of
+            newest |= dict.fromkeys(move.parts, move)
+    lines = []
+    for to in dict.fromkeys(each.to for each in newest.values()):
+        parts = [part for part in PARTS if part in newest and newest[part].to == to]
+        they = "it is" if parts == ["memory"] else "they are"
+        lines.append(f"The person took the {' and '.join(parts)} back: {they} as {_moment(store, to)}.")
+    return lines
+
+
+def _moment(store: Store, checkpoint: int) -> str:
+    """When a checkpoint was, in words that a model can tell from the conversation."""
+    mark = Checkpoints(store).find(checkpoint) if checkpoint else None
+    if mark is None:
+        return "in the beginning"
+    prompt = started(store, [mark.run], _PROMPT)[mark.run].prompt if mark.run else ""
+    when = {"run_end": "after the answer to", "pause": "while it waited in"}.get(mark.reason, "in the middle of")
+    told = f" ({when} “{' '.join(prompt.split())}”)" if prompt else ""
+    return f"at checkpoint {checkpoint_name(checkpoint)}{told}"
 
 
 def call_line(done: Done, width: int) -> str:
@@ -70,11 +121,3 @@ def call_line(done: Done, width: int) -> str:
     flat = " ".join(f"{done.tool} {done.arguments}".split())
     short = flat if len(flat) <= width else f"{flat[: width - 1].rstrip()}…"
     return f"{short} (in doubt)" if done.status == "in_doubt" else short
-
-
-def _move_before(store: Store, branch: int, upto: int) -> HeadMoved | None:
-    """The move of the conversation back that no run has begun after, as of an entry of a line."""
-    entry = latest(store, _KINDS, (branch, upto))
-    event = entry.event if entry else None
-    back = isinstance(event, HeadMoved) and event.how in ("rewind", "undo") and "conversation" in event.parts
-    return event if isinstance(event, HeadMoved) and back else None

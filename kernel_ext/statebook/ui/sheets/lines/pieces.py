@@ -13,6 +13,8 @@ _DIFF_LINES = 40
 """Lines of one diff in a terminal."""
 LISTED = 40
 """Rows of a section that are drawn; the rest is counted."""
+SHORT = 20
+"""In a terminal."""
 
 
 @lru_cache(maxsize=1)
@@ -30,13 +32,19 @@ def section(name: str, told: str, inside: str = "", *, unfolded: bool = False) -
     return f'<details{opened}><summary>{line}</summary><div class="sb-in">{inside}</div></details>\n'
 
 
-def table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """Rows of HTML cells, with a line for those beyond `LISTED`."""
+def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, total: int = 0) -> str:
+    """Rows of HTML cells, with a line for those beyond `LISTED`; ``total`` counts also those that were left out."""
     shown = list(rows)
+    total = max(total, len(shown))
     top = f"<tr>{''.join(f'<th>{words(name)}</th>' for name in head)}</tr>" if head else ""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in shown[:LISTED])
-    more = f'<div class="sb-quiet">and {len(shown) - LISTED:,} more</div>' if len(shown) > LISTED else ""
+    more = f'<div class="sb-quiet">and {total - LISTED:,} more</div>' if total > LISTED else ""
     return f"<table>{top}{body}</table>{more}"
+
+
+def shortened(lines: Sequence[str], total: int) -> list[str]:
+    """The same for a terminal: the first `SHORT` lines, and how many of ``total`` there are besides."""
+    return [*lines[:SHORT], *([f"and {total - SHORT:,} more"] if total > SHORT else [])]
 
 
 def line_cell(text: str, shown: str = "") -> str:
