@@ -1,12 +1,18 @@
 """Whose snapshots may run code: this user's own, and those that a person has trusted."""
 
 import builtins
+import hashlib
+import json
+import pickle
 import shutil
+from dataclasses import replace
 
 import pytest
+import xxhash
 from statebook.errors import StoreReadOnly
 from statebook.session.keeping.rewriting import SignedRewriter
 from statebook.session.keeping.seal import Seal, trusted_path
+from statebook.state.snapshots import SnapshotBudget
 from statebook.testing import call, say
 
 CODE = """
@@ -117,6 +123,7 @@ def test_a_document_that_was_changed_or_moved_to_another_row_is_not_ones_own(kep
     assert seal.owns(chain)
     assert not seal.owns(chain[1:])  # as if it had no parent
     assert not seal.trusts(chain[1:])
+    assert not seal.owns([replace(chain[0], name=name)])  # as if a later checkpoint had had what an earlier one has
     session.session.keeper.drain()
     store.database.write(
         'UPDATE snapshot SET document = json_merge_patch(document, \'{"python": "2.7"}\') WHERE name = ?', [name]
@@ -159,3 +166,32 @@ def test_without_a_place_for_the_key_this_kernel_still_restores_whole_and_says_s
     variables.bring_back(variables.name_at_head())
     assert "hook" not in names
     assert names["plain"] == {"a": [1, 2]}
+
+
+def test_what_a_stranger_calls_equal_to_a_live_variable_is_never_signed_by_this_user(foreign):
+    """An equal variable is kept, and its stream not loaded: no row of ours may vouch for it."""
+    session, names, variables, name = foreign
+    names |= {"plain": {"a": [1, 2]}, "k": 5}
+    evil = pickle.dumps({"k": _Writes()}, 5)
+    digest = xxhash.xxh3_128_hexdigest(evil)
+    live = variables.now().groups["k"]
+    row = session.store.snapshots.row(name)
+    group = {
+        "names": ["k"], "stream": [[digest, len(evil)]], "proof": hashlib.sha256(evil).hexdigest(),
+        "fingerprint": live.fingerprint, "buffers": [], "out_of_band": [], "lost": [], "notes": [],
+    }  # fmt: skip
+    session.store.chunks.put(digest, evil)
+    document = json.dumps(row.document | {"put": [*row.document["put"], group]})
+    session.store.database.write("UPDATE snapshot SET document = ? WHERE name = ?", [document, name])
+    prepared = variables.prepare(name)
+    assert fates(prepared.outcomes)["k"] == "kept"
+    variables.apply(prepared)
+    _, row = variables.row(variables.capture(SnapshotBudget()))
+    assert row is not None
+    assert digest not in json.dumps(row.document)
+    assert digest not in row.chunks
+
+
+class _Writes:
+    def __reduce__(self):
+        return exec, ("import builtins; builtins.trap_ran = True",)

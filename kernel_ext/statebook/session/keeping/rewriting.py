@@ -24,11 +24,11 @@ class SignedRewriter:
         kind: type[Manifest | FilesManifest] = Manifest if last.kind == "variables" else FilesManifest
         manifest = kind.of(row.document for row in chain)
         document = manifest.document()
-        signature = self._seal.sign(document, "", store) if self._seal.owns(chain) else ""
+        signature = self._seal.sign(last.name, document, "", store) if self._seal.owns(chain) else ""
         return replace(last, document=document, signature=signature, parent="", chunks=frozenset(manifest.digests()))
 
     def resign(self, row: SnapshotRow, parent: SnapshotRow, store: str) -> SnapshotRow:
         """The row as what differs from ``parent``, where this user had signed it and has signed that."""
         own = self._seal.is_own(row)
-        signature = self._seal.sign(row.document, parent.signature, store) if own and parent.signature else ""
+        signature = self._seal.sign(row.name, row.document, parent.signature, store) if own and parent.signature else ""
         return replace(row, parent=parent.name, signature=signature)

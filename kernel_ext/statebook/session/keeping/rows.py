@@ -55,7 +55,7 @@ class Rows(Generic[M]):
         name = self._store.snapshots.next_name(self._kind)
         document = manifest.document(base.manifest if base else None)
         chunks = manifest.digests() - (base.manifest.digests() if base else set())
-        signature = self._seal.sign(document, base.signature if base else "")
+        signature = self._seal.sign(name, document, base.signature if base else "")
         row = SnapshotRow(
             name, self._kind, document, signature, base.name if base else "", frozenset(chunks), new_bytes
         )

@@ -42,13 +42,13 @@ class Seal:
         self.fault = ""
         """Why the key can't be had; then one of this kernel's own is used: its rows are foreign later."""
 
-    def sign(self, document: Mapping[str, Any], parent: str, store: str = "") -> str:
-        """The signature of a row's document; ``parent`` is that of the row it differs from, "" for none.
+    def sign(self, name: str, document: Mapping[str, Any], parent: str, store: str = "") -> str:
+        """The signature of a row's document, under the row's name; ``parent`` is that of the row it differs from.
 
-        ``store`` is the id of another store that the row is for.
+        "" is for none. ``store`` is the id of another store that the row is for.
         """
         mark = store if store not in ("", self._store.session_id) else self._mark()
-        return sign(document, self._secret(), f"{mark}:{parent}")
+        return sign(document, self._secret(), f"{mark}:{name}:{parent}")
 
     def owns(self, chain: Sequence[SnapshotRow]) -> bool:
         """Whether this user's kernels wrote all of these rows (a whole one first)."""
@@ -57,7 +57,7 @@ class Seal:
     def is_own(self, row: SnapshotRow) -> bool:
         """Whether this user's kernels wrote a row, as it is in the store."""
         parent = self._store.snapshots.row(row.parent).signature if row.parent else ""
-        return secrets.compare_digest(self.sign(row.document, parent), row.signature)
+        return secrets.compare_digest(self.sign(row.name, row.document, parent), row.signature)
 
     def trusts(self, chain: Sequence[SnapshotRow]) -> bool:
         """Whether these rows may be loaded with the code they hold."""
@@ -67,7 +67,8 @@ class Seal:
         """Trust the snapshots that are in this store now; how many. StoreReadOnly where that can't be kept."""
         rows = {row.name: row for row in self._store.snapshots.all("variables")}
         signed = {name: row.signature for name, row in rows.items()} | {"": ""}
-        own = {self.sign(row.document, signed[row.parent]) for row in rows.values() if row.parent in signed}
+        found = [row for row in rows.values() if row.parent in signed]
+        own = {self.sign(row.name, row.document, signed[row.parent]) for row in found}
         _write(_read() | {self._mark(): sorted(own)})
         return len(rows)
 
@@ -82,7 +83,7 @@ class Seal:
     def _own(self, chain: Sequence[SnapshotRow]) -> list[str]:
         """As this user would sign the rows. A row's parent is the one before it in the chain, as it was signed."""
         parents = ["", *(row.signature for row in chain)]
-        return [self.sign(row.document, parent) for row, parent in zip(chain, parents, strict=False)]
+        return [self.sign(row.name, row.document, parent) for row, parent in zip(chain, parents, strict=False)]
 
     def _remembered(self) -> set[str]:
         return set(_read().get(self._mark(), ()))
