@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +52,14 @@ class Checkpoints:
         """The checkpoint of that number."""
         place = self._store.journal.place_of(number)
         return self._first("AND c.seq = ?", [place]) if place else None
+
+    def these(self, numbers: Collection[int]) -> dict[int, Mark]:
+        """Those of these numbers that there are."""
+        if not numbers:
+            return {}
+        beginnings = [f'{{"checkpoint":{number:d}' for number in numbers]
+        marks = self._marks("AND split_part(c.body::VARCHAR, ',', 1) IN (SELECT unnest(?::VARCHAR[]))", [beginnings])
+        return {mark.number: mark for mark in marks}
 
     def at(self, branch: int, upto: int) -> Mark | None:
         """The newest checkpoint of a lineage that is no newer than an entry."""

@@ -114,13 +114,13 @@ def _changed(store: Store, marks: Sequence[Mark]) -> dict[int, tuple[str, ...]]:
 
 def _before(store: Store, marks: Sequence[Mark]) -> dict[int, Mark]:
     """For each the next older one of its branch that is listed; else the one that its branch hangs on."""
-    older = Checkpoints(store)
+    starts = {mark.branch: store.journal.branches[mark.branch].checkpoint for mark in marks}
     known = {mark.number: mark for mark in marks}
+    known |= Checkpoints(store).these({number for number in starts.values() if number and number not in known})
     below: dict[int, Mark] = {}
     found: dict[int, Mark] = {}
     for mark in reversed(marks):
-        start = store.journal.branches[mark.branch].checkpoint
-        one = below.get(mark.branch) or known.get(start) or (older.find(start) if start else None)
+        one = below.get(mark.branch) or known.get(starts[mark.branch])
         if one is not None:
             found[mark.number] = one
         below[mark.branch] = mark

@@ -60,7 +60,7 @@ class TreeSheet:
             time = _ago(self.now, row.time)
             extra = one_line(_extra(row), max(_LINE - len(line) - len(time), 0))
             lines.append(f"{line}  {f'{extra} · ' if len(extra) > 1 else ''}{time}")
-        return visible("\n".join([*lines, self._foot]))
+        return visible("\n".join([*lines, *self._foot]))
 
     def _repr_html_(self) -> str:
         """IPython's hook; every text escaped."""
@@ -70,7 +70,7 @@ class TreeSheet:
         rows = "".join(self._row(index, row, graph) for index, row in enumerate(self.tree.rows))
         return (
             f'<div class="sb-lines sb-tree">{style()}<div class="sb-rows">{rows}</div>'
-            f'<div class="sb-foot">{prose(self._foot)}</div></div>'
+            f'<div class="sb-foot">{"".join(f"<div>{prose(line)}</div>" for line in self._foot)}</div></div>'
         )
 
     def _row(self, index: int, row: Row, graph: Graph) -> str:
@@ -103,12 +103,15 @@ class TreeSheet:
         return f"{line.name} ← you are here" if line.number == self.tree.current else line.name
 
     @property
-    def _foot(self) -> str:
+    def _foot(self) -> list[str]:
         shown, more = len(self.tree.rows), self.tree.more
         branches = f" on {count(len(self.tree.lines), 'branch', 'branches')}" if len(self.tree.lines) > 1 else ""
         older = f"{self.line} --before {checkpoint_name(self.tree.rows[-1].number)}"
-        rest = f" `{older}` shows older ones, of which there are {more:,}." if more else ""
-        return f"{count(shown, 'checkpoint')}{branches}. `%agent rewind #N` goes back to one.{rest}"
+        rest = f"`{older}` shows older ones, of which there are {more:,}."
+        return [
+            f"{count(shown, 'checkpoint')}{branches}. `%agent rewind #N` goes back to one.",
+            *([rest] if more else []),
+        ]
 
 
 _NOTHING = "There is no checkpoint yet: each run ends with one, and %agent checkpoint makes one."
