@@ -141,8 +141,9 @@ def _not_made(run: Run, env: Environment, items: list[_Ready]) -> None:
 def _record_intents(run: Run, env: Environment, ready: list[_Ready]) -> None:
     events: list[tuple[int, Event]] = []
     kept = Kept()
-    if any(may_change(tool.spec) for _, tool, _ in ready):
-        before, kept = env.point(run, "before_step")
+    changing = [call.call for call, tool, _ in ready if may_change(tool.spec)]
+    if changing:
+        before, kept = env.point(run, "before_step", ahead=changing)
         events += [(ready[0][0].step, event) for event in (*kept.events, before)]
     for call, tool, _ in ready:
         events.append((call.step, ToolIntended(call.call, tool.spec.effect, _key(run, env, call))))

@@ -12,6 +12,7 @@ from statebook.model.base import Model
 from statebook.protocol.journal.events import Entry, Event
 from statebook.protocol.journal.lines import CheckpointMade, Reason
 from statebook.protocol.journal.runs import Run
+from statebook.protocol.messages import ToolCall
 from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import ArtifactData
@@ -55,9 +56,15 @@ class Environment:
     lease: Lease = field(default_factory=Lease)
     at_work: AtWork = field(default_factory=AtWork)
 
-    def point(self, run: Run, reason: Reason, label: str = "") -> tuple[CheckpointMade, Kept]:
-        """The next checkpoint, and what it keeps: nothing while a call may be half done. Commit both together."""
-        kept = Kept() if self.at_work.busy or not self.lease.held else self.keeper.keep(reason, self.at_work.take())
+    def point(
+        self, run: Run, reason: Reason, label: str = "", ahead: Sequence[ToolCall] = ()
+    ) -> tuple[CheckpointMade, Kept]:
+        """The next checkpoint, and what it keeps: nothing while a call may be half done. Commit both together.
+
+        ``ahead`` are the calls that are made next.
+        """
+        still = self.lease.held and not self.at_work.busy
+        kept = self.keeper.keep(reason, self.at_work.take(), ahead) if still else Kept()
         self._say(run, kept.note)
         made = self.store.journal.checkpoint(reason, label=label, branch=run.branch)
         return replace(made, snapshot=kept.variables, files=kept.files), kept

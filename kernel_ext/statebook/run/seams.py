@@ -57,10 +57,11 @@ class Kept:
 class Keeper(Protocol):
     """Keeps the kernel's variables and the workspace's files at the points of a run."""
 
-    def keep(self, reason: Reason, calls: Sequence[ToolCall] = ()) -> Kept:
+    def keep(self, reason: Reason, calls: Sequence[ToolCall] = (), ahead: Sequence[ToolCall] = ()) -> Kept:
         """What is there now. ``calls`` are those that may have changed something and ended since the last time.
 
-        It never raises: a checkpoint may go without a snapshot, and says so in ``note``.
+        ``ahead`` are those that are about to be made: what they will write over is kept, also where it would be left
+        out else. It never raises: a checkpoint may go without a snapshot, and says so in ``note``.
         """
         ...
 
@@ -72,7 +73,7 @@ class Keeper(Protocol):
 class NothingKept:
     """A keeper of nothing."""
 
-    def keep(self, reason: Reason, calls: Sequence[ToolCall] = ()) -> Kept:
+    def keep(self, reason: Reason, calls: Sequence[ToolCall] = (), ahead: Sequence[ToolCall] = ()) -> Kept:
         """Nothing."""
         return Kept()
 

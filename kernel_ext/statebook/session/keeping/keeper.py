@@ -10,23 +10,24 @@ first capture looks at everything, as nobody told it what ran meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from statebook.config import Settings
 from statebook.config.kinds import Size
 from statebook.errors import StatebookError
 from statebook.ids import checkpoint_name
-from statebook.protocol.journal.events import Event
 from statebook.protocol.journal.kept import SnapshotRow
 from statebook.protocol.journal.lines import FilesTouched, Reason
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.messages import ToolCall
 from statebook.run.seams import Kept
+from statebook.state.files.walking import OVER
 from statebook.state.snapshots import Capture, SnapshotBudget
 from statebook.store.store import Store
 
 from .cells import Cells
-from .files import Files
+from .files import ASKED, Files, Look
 from .returning import came_back, can_come_back, code_of
 from .rewriting import SignedRewriter
 from .seal import Seal
@@ -34,12 +35,12 @@ from .variables import Kernel, Variables
 
 _WHOLE: tuple[Reason, ...] = ("run_end", "pause", "person", "left", "moved")
 """Reasons for which everything is looked at, whatever is known of what ran, if there is time for it."""
-_ASKED: tuple[Reason, ...] = ("person", "left", "moved")
-"""Reasons for which it may take as long as it takes: a person waits for it, and wants all of it."""
 _WARNED = 0.8
 """The part of the limit on disk from which on a person is warned."""
 _NAMED = 4
 _GIGABYTE = 10**9
+_MUCH = 10**8
+"""Bytes of files that are worth a word when they are kept at once."""
 
 
 class SessionKeeper:
@@ -52,7 +53,7 @@ class SessionKeeper:
         self.seal = Seal(store)
         self.rewriter = SignedRewriter(self.seal)
         self.variables = Variables(store, self.seal, kernel, self._asked) if kernel is not None else None
-        self.files = Files(store, self.seal, root, lambda: settings().snapshot_seconds)
+        self.files = Files(store, self.seal, root, self._asked)
         self.cells = Cells(store, self.variables, self.budget, self._added) if self.variables is not None else None
         self._begun = False
         self._here: set[str] = set()
@@ -73,16 +74,29 @@ class SessionKeeper:
         self._begun, self._size = False, -1
         if self.variables is not None:
             self.variables.unseen()
+        try:
+            doubtful = [each.call for model in run.models for each in model.calls if each.in_doubt]
+            self.files.go_on(run.number, run.branch, doubtful)
+        except StatebookError:  # it can't be told then what they did: a rewind says so of what differs
+            self.files.begin()
 
-    def keep(self, reason: Reason, calls: Sequence[ToolCall] = ()) -> Kept:
+    def keep(self, reason: Reason, calls: Sequence[ToolCall] = (), ahead: Sequence[ToolCall] = ()) -> Kept:
         """See `Keeper`. Commit what it gives with the checkpoint."""
+        self.files.ended(calls)
+        try:
+            return self._kept(reason, calls, ahead)
+        finally:
+            if reason in ("run_end", "pause"):
+                self.files.begin()
+
+    def _kept(self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall]) -> Kept:
         self.refused = ""
         if self._settings().snapshots == "off":
             self.refused = "snapshots are off: `%config Statebook.snapshots = 'agent'`"
             return Kept()
         try:
             self.drain()
-            return self._keep(reason, calls)
+            return self._keep(reason, calls, ahead)
         except Exception as error:  # noqa: BLE001 - objects of the user's own may raise anything, and the run goes on
             self.refused = _line(error)
             return Kept(note=self.failed(error))
@@ -154,7 +168,7 @@ class SessionKeeper:
         """What one snapshot may cost; None: the session has reached its limit on disk."""
         settings = self._settings()
         seconds, size = settings.snapshot_seconds, settings.snapshot_size
-        if reason in _ASKED:
+        if reason in ASKED:
             seconds = size = None
         room = self._room()
         if room is not None and room <= 0:
@@ -186,19 +200,21 @@ class SessionKeeper:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _keep(self, reason: Reason, calls: Sequence[ToolCall]) -> Kept:
-        if reason == "step" and not calls and self._begun and self._quiet():
-            return Kept(self.variables.newest() if self.variables else "", self.files.newest(), note=self.notes())
+    def _keep(self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall]) -> Kept:
+        if reason == "step" and not calls and not self.files.due and self._begun and self._quiet():
+            files = self.files.look(reason, (), SnapshotBudget()).name
+            return Kept(self.variables.newest() if self.variables else "", files, note=self.notes())
         budget = self.budget(reason)
         if budget is None:
             self.refused = (
                 "the session has reached its limit on disk (store_size): `%agent vacuum --keep 20` makes room"
             )
             return Kept(note=self.notes())
-        kept = self._take(reason, calls, budget)
+        kept = self._take(reason, calls, ahead, budget)
         if self._store.chunks.unsafe({digest for row in kept.rows for digest in row.chunks}):
             self.forget()  # a vacuum let go of chunks that were taken for kept
-            kept = self._take(reason, calls, budget)
+            kept = self._take(reason, calls, ahead, budget)
+        self.files.accept()
         self._begun = True
         self._here.add(kept.variables)
         return kept
@@ -207,27 +223,24 @@ class SessionKeeper:
         """Whether nothing that may change variables ran since they were captured."""
         return self.variables is None or (self.variables.followed and not self.variables.touched)
 
-    def _take(self, reason: Reason, calls: Sequence[ToolCall], budget: SnapshotBudget) -> Kept:
+    def _take(
+        self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall], budget: SnapshotBudget
+    ) -> Kept:
         rows: list[SnapshotRow] = []
-        events: list[Event] = []
         variables, left_out = "", ""
         if self.variables is not None:
             capture = self._capture(self.variables, reason, calls, budget)
             variables, row = self.variables.row(capture)
             rows += [row] if row else []
             left_out = self._left_out(capture)
-        before = self.files.new_bytes
-        if reason == "step" and calls and self._begun:
-            manifest, changed = self.files.after(calls)
-            events += [FilesTouched(changed)] if changed else []
-        else:
-            manifest = self.files.begin()
-        files, row = self.files.row(manifest, self.files.new_bytes - before)
-        rows += [row] if row else []
+            budget = replace(budget, size=None if budget.size is None else max(0, budget.size - capture.new_bytes))
+        look = self.files.look(reason, ahead, budget)
+        rows += [look.row] if look.row else []
+        events = (FilesTouched(look.changed),) if look.changed else ()
         self._store.chunks.sync()
         self._added(sum(row.new_bytes for row in rows))
-        note = " ".join(filter(None, [self.notes(), left_out]))
-        return Kept(variables, files, tuple(rows), tuple(events), note)
+        note = " ".join(filter(None, [self.notes(), left_out, self._of_files(look)]))
+        return Kept(variables, look.name, tuple(rows), events, note)
 
     @staticmethod
     def _capture(variables: Variables, reason: Reason, calls: Sequence[ToolCall], budget: SnapshotBudget) -> Capture:
@@ -254,6 +267,21 @@ class SessionKeeper:
         named = "; ".join(f"{name} ({why})" for name, why in list(new.items())[:_NAMED])
         more = f"; and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
         return f"Not kept with the checkpoint: {named}{more}."
+
+    def _of_files(self, look: Look) -> str:
+        """A line on files that the budget left out, each told once, and one where very much is kept at first."""
+        told = []
+        if look.row is not None and look.row.new_bytes >= _MUCH:
+            kept = f"{_size(look.row.new_bytes)} of this folder's files are kept now, so that they can come back"
+            told.append(self._once("much", f"{kept}: a .gitignore leaves out what need not."))
+        unkept = look.manifest.unkept() if look.manifest is not None else {}
+        over = {path: why for path, why in unkept.items() if why.startswith(OVER) and f"file: {path}" not in self._said}
+        self._said |= {f"file: {path}" for path in over}
+        if over:
+            named = "; ".join(f"{path} ({why})" for path, why in list(over.items())[:_NAMED])
+            more = f"; and {len(over) - _NAMED} more" if len(over) > _NAMED else ""
+            told.append(f"Files not kept with the checkpoint: {named}{more}.")
+        return " ".join(filter(None, told))
 
     def _room(self) -> int | None:
         limit = self._settings().store_size

@@ -21,6 +21,7 @@ from statebook.state.snapshots.restoring import Prepared
 from statebook.store.journal import Branch, Place
 from statebook.store.reading.between import Between
 from statebook.store.reading.checkpoints import Checkpoints, Mark
+from statebook.store.reading.files import FilesAt
 
 from .carry import carried
 from .parts import Parts
@@ -204,7 +205,7 @@ def _mixed(session: Session, preview: Preview, left: CheckpointMade) -> list[Eve
 def _made(session: Session, reason: Reason, newest: int, variables: str, files: str) -> list[Event]:
     """A checkpoint that keeps these, where the ``newest`` one of its line (0: none) keeps others."""
     mark = Checkpoints(session.store).find(newest) if newest else None
-    if (variables, files) == ((mark.variables, mark.files) if mark else ("", "")):
+    if (variables, files) == ((mark.variables, FilesAt(session.store).checkpoint(newest)) if mark else ("", "")):
         return []
     made = session.store.journal.checkpoint(reason)
     return [replace(made, parent=newest, snapshot=variables, files=files)]

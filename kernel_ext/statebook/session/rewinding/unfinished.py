@@ -12,6 +12,7 @@ from statebook.state.files.moving import FilesMoved
 from statebook.store.journal import Place
 from statebook.store.reading.between import latest
 from statebook.store.reading.checkpoints import Checkpoints
+from statebook.store.reading.files import FilesAt
 
 from .move import finished_with
 
@@ -58,8 +59,7 @@ def _leads_to(session: Session, event: HeadMoved) -> str:
     newest = marks.at(journal.current, journal.last_seq)
     if newest is not None and newest.files:
         return newest.files
-    target = marks.find(event.to)
-    return target.files if target else ""
+    return FilesAt(session.store).checkpoint(event.to) if event.to else ""
 
 
 def _sweep(session: Session, name: str) -> None:

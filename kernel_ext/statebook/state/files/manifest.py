@@ -15,6 +15,7 @@ from .places import why_refused
 
 VERSION = 1
 _UNKEPT = "unkept:"
+_IGNORED = "is left out by an ignore file, so it was not kept"
 _HINT = "Take another checkpoint, or restore a whole copy of the store."
 
 
@@ -58,19 +59,31 @@ def is_mark(digest: str) -> bool:
 class FilesManifest:
     """The files by their relative paths (with slashes), and the folders.
 
-    ``left_out`` tells why what lies below a folder ("" for the root) was not looked at: nothing is known of it.
+    ``left_out`` tells why what lies below a folder ("" for the root) was not looked at, ``ignored`` which files and
+    folders an ignore rule leaves out: nothing is known of them, but for those in ``files``, and of those in ``absent``
+    that there was no file.
     """
 
     files: Mapping[str, FileState] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
 
     def unknown(self, path: str) -> str:
         """Why nothing is known of a path that is not in `files`; "" where it is known that there was no file."""
+        if self.is_ignored(path):
+            return "" if path in self.absent else _IGNORED
         folder = path if path in self.left_out else path.rpartition("/")[0]
         while folder and folder not in self.left_out:
             folder = folder.rpartition("/")[0]
         return self.left_out.get(folder, "")
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether an ignore rule leaves out what is at a path, or a folder that it lies in."""
+        while path and path not in self.ignored:
+            path = path.rpartition("/")[0]
+        return bool(path)
 
     def unkept(self) -> dict[str, str]:
         """All that can't be brought back, each with why: files, and folders that end with a slash."""
@@ -88,6 +101,7 @@ class FilesManifest:
     def document(self, parent: FilesManifest | None = None) -> dict[str, Any]:
         """The manifest as JSON-able values; with a parent, only what differs from it."""
         before: Mapping[str, FileState] = parent.files if parent else {}
+        ignored = parent.ignored if parent else frozenset()
         return {
             "version": VERSION,
             "delta": parent is not None,
@@ -95,6 +109,9 @@ class FilesManifest:
             "drop": sorted(before.keys() - self.files.keys()),
             "folders": None if parent and parent.folders == self.folders else sorted(self.folders),
             "left_out": dict(self.left_out),
+            "ignored": sorted(self.ignored - ignored),
+            "noticed": sorted(ignored - self.ignored),
+            "absent": sorted(self.absent),
         }
 
     @classmethod
@@ -106,6 +123,8 @@ class FilesManifest:
         files: dict[str, FileState] = {}
         folders: frozenset[str] = frozenset()
         left_out: dict[str, str] = {}
+        ignored: frozenset[str] = frozenset()
+        absent: frozenset[str] = frozenset()
         begun = False
         try:
             for document in documents:
@@ -116,11 +135,12 @@ class FilesManifest:
                 files |= {_path(path): _state(value) for path, value in document["put"].items()}
                 if document["folders"] is not None:
                     folders = frozenset(map(_path, document["folders"]))
-                left_out = dict(document["left_out"])
+                left_out, absent = dict(document["left_out"]), frozenset(document["absent"])
+                ignored = (ignored - set(document["noticed"])) | set(document["ignored"])
                 begun = True
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise StoreDamaged("The list of a checkpoint's files can't be read.", _HINT) from error
-        return cls(files, folders, left_out)
+        return cls(files, folders, left_out, ignored, absent)
 
 
 def changes(before: FilesManifest, after: FilesManifest) -> tuple[FileChange, ...]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
+from statebook.ids import run_name
 from statebook.protocol.journal.lines import FileChange
 
-from .manifest import FilesManifest, FileState
+from .manifest import FilesManifest, FileState, changes
 
 Fate = Literal["restore", "recreate", "delete", "already", "conflict", "not_kept"]
 """``restore`` writes over a file, ``recreate`` makes one that is gone, ``delete`` removes one that was not there then,
 ``already`` needs nothing; a ``conflict`` and what is ``not_kept`` are left as they are."""
 
 _DOING = frozenset({"restore", "recreate", "delete"})
+_UNSURE = "differs, and nobody can tell who changed it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +70,67 @@ def expected(here: Iterable[FileChange], there: Iterable[FileChange] = ()) -> di
     return found | {change.path: change.after for change in here}
 
 
+def edited(
+    here: Iterable[tuple[FileChange, int]], target: FilesManifest, elsewhere: Collection[str] = ()
+) -> dict[str, str]:
+    """The files that somebody else changed before the agent wrote over that, each with a conflict's ``why``.
+
+    ``here`` is as for `expected`, each with its run (0: a move, which a person agreed to). What the agent found must be
+    what it left, or what the ``target`` has; ``elsewhere`` are paths that other branches changed since the target.
+    """
+    left: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for change, run in here:
+        path = change.path
+        fits = change.before == left[path] if path in left else path in elsewhere or _is(path, change.before, target)
+        if run and not fits:
+            back = f"`%agent rewind {run_name(run)} --scope files`"
+            found[path] = f"was changed by someone else before {run_name(run)} changed it ({back} has that)"
+        left[path] = change.after
+    return found
+
+
+def _is(path: str, digest: str, target: FilesManifest) -> bool:
+    state = target.files.get(path)
+    return state.is_like(digest) if state else not digest or bool(target.unknown(path))
+
+
 def plan(
     present: FilesManifest,
     target: FilesManifest,
     touched: Mapping[str, str],
     overwrite: Collection[str] = (),
+    *,
+    theirs: Mapping[str, str] = MappingProxyType({}),
+    unwatched: bool = False,
 ) -> FilesPlan:
     """How to bring the ``touched`` files (see `expected`) from ``present`` to ``target``.
 
-    ``overwrite`` names conflicts that are to be settled for the target. ``present`` must have been captured and kept,
-    since it is all that brings the overwritten contents back.
+    ``overwrite`` names conflicts that are to be settled for the target; ``theirs`` are more of them (see `edited`).
+    ``unwatched`` says that the agent did more than ``touched`` tells: then whatever differs is a conflict. ``present``
+    must have been captured and kept, since it is all that brings the overwritten contents back.
     """
-    steps = [_step(path, present, target, last, path in overwrite) for path, last in sorted(touched.items())]
+    steps = [
+        _step(path, present, target, "" if path in overwrite else theirs.get(path) or _conflict(path, last, present))
+        for path, last in touched.items()
+    ]
+    unsure = {change.path for change in changes(present, target)} - touched.keys() if unwatched else set()
+    steps += [_step(path, present, target, "" if path in overwrite else _UNSURE) for path in unsure]
+    steps.sort(key=lambda step: step.path)
     going = {step.path for step in steps if step.fate == "delete"}
     inside = _inside(present)
     return FilesPlan(tuple(_unblocked(step, present, going, inside) for step in steps), target.folders)
 
 
-def _step(path: str, present: FilesManifest, target: FilesManifest, last: str, named: bool) -> FileStep:
+def _step(path: str, present: FilesManifest, target: FilesManifest, conflict: str) -> FileStep:
     now, then = present.files.get(path), target.files.get(path)
     if now.same(then) if now else then is None:
         return FileStep(path, "already", now, then)
     if why := _not_kept(path, then, target):
         return FileStep(path, "not_kept", now, then, why)
-    why = "" if named else _conflict(path, now, last, present)
-    if why or (now is not None and now.why):
-        return FileStep(path, "conflict", now, then, why or f"{now.why if now else ''}: it could not be brought back")
+    if conflict or (now is not None and now.why):
+        why = conflict or f"{now.why if now else ''}: it could not be brought back"
+        return FileStep(path, "conflict", now, then, why)
     if now is None:
         return FileStep(path, "recreate", None, then)
     return FileStep(path, "restore" if then else "delete", now, then)
@@ -105,8 +143,9 @@ def _not_kept(path: str, then: FileState | None, target: FilesManifest) -> str:
     return then.why
 
 
-def _conflict(path: str, now: FileState | None, last: str, present: FilesManifest) -> str:
+def _conflict(path: str, last: str, present: FilesManifest) -> str:
     """What somebody else than the agent did to the file since the agent's last touch."""
+    now = present.files.get(path)
     if now is None:
         if why := present.unknown(path):
             return f"can't be told: {why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
@@ -32,8 +33,19 @@ class FilesBudget:
     """A bigger file is named, not kept."""
     bytes: int = 512 << 20
     """Of all contents together. Those that are kept already come first, then the smaller ones."""
-    seconds: float = 10.0
+    new_bytes: int | None = None
+    """Of contents that are not kept yet. None: as many as there are."""
+    seconds: float | None = 10.0
+    """None: as long as it takes."""
 
+    @property
+    def deadline(self) -> float:
+        """When a look that begins now must end, by the monotonic clock."""
+        return math.inf if self.seconds is None else time.monotonic() + self.seconds
+
+
+OVER = ("has more than", "is not kept: ", "was not looked at", "was not read")
+"""How each reason begins for which a budget leaves something out."""
 
 Kind = Literal["ordinary", "never", "secret", "odd"]
 
@@ -63,6 +75,10 @@ class Walked:
     """Links, pipes, devices, files that may hold secrets; what need not be read."""
     folders: set[str] = field(default_factory=set)
     left_out: dict[str, str] = field(default_factory=dict)
+    ignored: set[str] = field(default_factory=set)
+    """Files and folders that an ignore rule leaves out."""
+    absent: set[str] = field(default_factory=set)
+    """Paths that were looked at by name: there is no file."""
 
 
 def walk(place: Place, budget: FilesBudget) -> Walked:
@@ -86,7 +102,7 @@ def sort_in(found: Walked, path: str, kind: Kind, status: os.stat_result) -> Non
 class _Walking:
     def __init__(self, place: Place, budget: FilesBudget) -> None:
         self._place, self._budget = place, budget
-        self._deadline = time.monotonic() + budget.seconds
+        self._deadline = budget.deadline
         self._entries = 0
         self._root = f"{place.root}{os.sep}"
         self.found = Walked()
@@ -148,6 +164,7 @@ class _Walking:
             path = prefix + name
             is_folder = entry.is_dir(follow_symlinks=False) and not _is_junction(entry)
             if levels and ignored(levels, self._above + os.fsencode(path), folder=is_folder):
+                self.found.ignored.add(_shown(path) if kind == "odd" else path)
                 continue
             if kind == "odd":
                 self.found.left_out[_shown(path)] = "has a name that is not Unicode"

@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,33 +66,43 @@ class WorkspaceFiles:
         """The manifest captured last."""
         return self._last
 
-    def before(self, only: Iterable[str] | None = None) -> FilesManifest:
+    def before(
+        self, only: Iterable[str] | None = None, *, also: Iterable[str] = (), budget: FilesBudget | None = None
+    ) -> FilesManifest:
         """Capture the files before a step.
 
         ``only`` are the paths that it declares to write: the others are taken as they were at the last look, the
-        first of which is at all of them.
+        first of which is at all of them. ``also`` are looked at though an ignore rule leaves them out. Without a
+        ``budget``, that of all looks holds.
         """
         with self._lock:
-            self._begun = self._capture(only)
+            self._begun = self._capture(only, also, budget or self._budget)
             return self._begun
 
-    def after(self, only: Iterable[str] | None = None) -> tuple[FilesManifest, tuple[FileChange, ...]]:
-        """Capture the files after a step: the manifest, and what changed since `before`."""
+    def after(
+        self,
+        only: Iterable[str] | None = None,
+        *,
+        also: Iterable[str] = (),
+        budget: FilesBudget | None = None,
+    ) -> tuple[FilesManifest, tuple[FileChange, ...]]:
+        """Capture the files after a step, as `before` does: the manifest, and what changed since `before`."""
         with self._lock:
-            now = self._capture(only)
+            now = self._capture(only, also, budget or self._budget)
             return now, changes(self._begun, now)
 
     def capture(self) -> FilesManifest:
         """Capture all files as they are now."""
         return self.before()
 
-    def _capture(self, only: Iterable[str] | None) -> FilesManifest:
-        deadline = time.monotonic() + self._budget.seconds
+    def _capture(self, only: Iterable[str] | None, also: Iterable[str], budget: FilesBudget) -> FilesManifest:
+        deadline = budget.deadline
         if only is not None and self._looked:
-            found = self._some(only)
+            found = self._some([*only, *also])
         else:
-            found = walk(self._place, self._budget)
-            for path in self._last.files.keys() - found.regular.keys() - found.unkept.keys():
+            found = walk(self._place, budget)
+            named = {*self._last.files, *self._last.absent, *self._inside(set(also) - found.regular.keys())}
+            for path in named - found.regular.keys() - found.unkept.keys():
                 self._look(found, path)
         self._looked = True
         files = dict(found.unkept)
@@ -102,16 +113,19 @@ class WorkspaceFiles:
                 files[path] = known.state
             else:
                 due.append((status.st_size, path))
-        self._take(sorted(due), found, files, deadline)
+        self._take(sorted(due), found, files, budget, deadline)
         self._known = {path: known for path, known in self._known.items() if path in files}
-        self._last = FilesManifest(dict(sorted(files.items())), frozenset(found.folders), found.left_out)
+        seen = FilesManifest(
+            dict(sorted(files.items())), frozenset(found.folders), found.left_out, frozenset(found.ignored)
+        )
+        self._last = replace(seen, absent=frozenset(filter(seen.is_ignored, found.absent)))
         return self._last
 
     def _some(self, only: Iterable[str]) -> Walked:
         """The last look, with these paths looked at again."""
         last = self._last
-        found = Walked(folders=set(last.folders), left_out=dict(last.left_out))
-        again = {relative for path in only if (relative := self._place.relative(path)) is not None}
+        found = Walked(folders=set(last.folders), left_out=dict(last.left_out), ignored=set(last.ignored))
+        again = self._inside(only) | last.absent
         for path, state in last.files.items():
             if path not in again and self._is_kept(state):
                 found.unkept[path] = state
@@ -121,12 +135,17 @@ class WorkspaceFiles:
             self._look(found, path)
         return found
 
+    def _inside(self, paths: Iterable[str]) -> set[str]:
+        """Paths as tools name them -> relative ones; without those that lie outside."""
+        return {relative for path in paths if (relative := self._place.relative(path)) is not None}
+
     def _look(self, found: Walked, path: str) -> None:
         """Look at one path, though an ignore rule or the budget left it out."""
         if why_refused(path):
             return
         status = self._place.status(path)
         if status is None or stat.S_ISDIR(status.st_mode):
+            found.absent.add(path)
             return
         sort_in(found, path, kind_of(path.rpartition("/")[2]), status)
         parts = path.split("/")[:-1]
@@ -139,16 +158,24 @@ class WorkspaceFiles:
                 return False
         return True
 
-    def _take(self, due: list[tuple[int, str]], found: Walked, files: dict[str, FileState], deadline: float) -> None:
+    def _take(
+        self,
+        due: list[tuple[int, str]],
+        found: Walked,
+        files: dict[str, FileState],
+        budget: FilesBudget,
+        deadline: float,
+    ) -> None:
         """Read what is new or changed, smaller files first, as far as the budget goes."""
-        budget = self._budget
-        total = sum(state.size for state in files.values() if not state.why)
+        total, before = sum(state.size for state in files.values() if not state.why), self.new_bytes
         for size, path in due:
             status = found.regular[path]
             if size > budget.file_bytes:
                 files[path] = unkept(status, f"has more than {budget.file_bytes:,} bytes, so it is not kept")
             elif total + size > budget.bytes:
                 files[path] = unkept(status, f"is not kept: the files together have more than {budget.bytes:,} bytes")
+            elif budget.new_bytes is not None and self.new_bytes - before + size > budget.new_bytes:
+                files[path] = unkept(status, f"is not kept: there is room for {budget.new_bytes:,} new bytes")
             elif time.monotonic() > deadline:
                 files[path] = unkept(status, f"was not read: {budget.seconds:g} seconds had passed")
             else:

@@ -14,6 +14,7 @@ from statebook.session.session import Session
 from statebook.state.files import FilesManifest, changes
 from statebook.state.snapshots import Manifest
 from statebook.store.reading.checkpoints import Checkpoints, Mark
+from statebook.store.reading.files import FilesAt
 from statebook.store.reading.runs import Told, told_of
 from statebook.store.store import Store
 
@@ -108,7 +109,7 @@ def _changed(store: Store, marks: Sequence[Mark]) -> dict[int, tuple[str, ...]]:
     for mark in marks:
         if one := before.get(mark.number):
             names = kept.variables(one.variables, mark.variables)
-            found[mark.number] = (*sorted(names), *kept.files(one.files, mark.files))
+            found[mark.number] = (*sorted(names), *kept.files(one, mark))
     return found
 
 
@@ -133,6 +134,7 @@ class _Kept:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, Any] = {}
+        self._at = FilesAt(store)
 
     def variables(self, one: str, other: str) -> set[str]:
         """The names that differ between two snapshots."""
@@ -141,11 +143,12 @@ class _Kept:
         before, after = self._read(one, Manifest), self._read(other, Manifest)
         return changed_names(before, after) if before and after else set()
 
-    def files(self, one: str, other: str) -> list[str]:
-        """The paths that differ."""
-        if one == other or not (one and other):
+    def files(self, one: Mark, other: Mark) -> list[str]:
+        """The paths that differ between two checkpoints; none where nobody looked at the later one."""
+        then = (one.files or self._at.checkpoint(one.number)) if other.files else ""
+        if then in ("", other.files):
             return []
-        before, after = self._read(one, FilesManifest), self._read(other, FilesManifest)
+        before, after = self._read(then, FilesManifest), self._read(other.files, FilesManifest)
         return [change.path for change in changes(before, after)] if before and after else []
 
     def _read(self, name: str, kind: type[Manifest | FilesManifest]) -> Any:
