@@ -95,6 +95,30 @@ def test_back_and_forth(cell, worked, shell):
     assert shell.user_ns["found"] == 5
 
 
+def test_what_is_taken_over_a_variable_keeps_it_first(cell, worked, shell):
+    worked()
+    cell("%agent checkpoint five")
+    shell.user_ns["made"] = 6
+    _, printed = cell("%agent take five --variables made")
+    assert "made is here already. Take it under another name (`--as made_2`)" in printed
+    _, printed = cell("%agent take five --variables made --overwrite")
+    assert re.search(r"made of “five” \(#\d+\) is here\.\n.*made as it was here is kept at #\d+\.", printed)
+    assert shell.user_ns["made"] == 5
+    kept = re.search(r"kept at (#\d+)", printed)[1]
+    cell(f"%agent rewind {kept} --yes")
+    assert shell.user_ns["made"] == 6
+
+
+def test_parts_that_were_not_kept_are_not_said_to_be_the_same(cell, use):
+    use(say("one"))
+    cell("%config Statebook.snapshots = 'off'")
+    cell("%%agent\nfirst")
+    difference, _ = cell("%agent diff head r1")
+    text = repr(difference)
+    assert text.count("not known") == 2
+    assert "No variables were kept at head" in text
+
+
 def test_points_are_made_named_and_gone_to(cell, worked, shell):
     session = worked()
     made, _ = cell("%agent checkpoint before the mess")
@@ -121,6 +145,7 @@ def test_points_are_made_named_and_gone_to(cell, worked, shell):
         ("%agent switch #1", "#1 is no branch. `%agent rewind #1` goes there."),
         ("%agent redo", "There is no move to return from on this line."),
         ("%agent take main", "Take what?"),
+        ("%agent take the other --memory all", "%agent take does not take 'other' here. A name with spaces stands in"),
         ("%agent take main --memory x", "x are no memories; write M3,M5 or all"),
         ("%agent take main --variables a,b --as c", "--as gives each variable one name."),
         ("%agent checkpoints --branch mian", "Did you mean 'main'?"),

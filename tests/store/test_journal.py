@@ -82,6 +82,7 @@ def test_branch_names_are_unique_and_free_ones_are_found(store):
     assert journal.free_name("main") == "main-2"
     journal.start_branch("main-2", 0, checkpoint=0, why="test")
     assert journal.free_name("main") == "main-3"
+    assert journal.free_name("main-2") == "main-3"
 
 
 def test_checkpoints_have_parents_along_their_line(store):

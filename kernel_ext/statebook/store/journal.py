@@ -7,6 +7,7 @@ found by `statebook.store.verify`. A branch is a segment of entries; its lineage
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -238,9 +239,10 @@ class Journal:
         """The branch of that name."""
         return next((branch for branch in self.branches.values() if branch.name == name), None)
 
-    def free_name(self, stem: str) -> str:
-        """``stem-2``, ``stem-3``, ...: the first name no branch has."""
+    def free_name(self, name: str) -> str:
+        """For ``main`` and ``main-2`` the first of ``main-2``, ``main-3``, ... that no branch has."""
         taken = {branch.name for branch in self.branches.values()}
+        stem = re.sub(r"(?<=.)-\d+$", "", name)
         return next(f"{stem}-{n}" for n in range(2, len(taken) + 3) if f"{stem}-{n}" not in taken)
 
     def lineage(self, branch: int | None = None, upto: int = _END) -> list[tuple[int, int]]:

@@ -131,7 +131,7 @@ def parse_line(line: str) -> argparse.Namespace:
         return parse_decision(parser, head, tail)
     if head in _PROSE:
         return parser.parse_args([head, *tail.split()])
-    found = parser.parse_args([head, *split(tail)])
+    found = known[head].parse_args(split(tail), argparse.Namespace(command=head))  # whose errors name the subcommand
     found.typed = line.strip()
     return found
 

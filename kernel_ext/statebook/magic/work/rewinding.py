@@ -72,7 +72,8 @@ async def undo(host: Host, flags: Flags) -> None:
     target = replace(point(session.store, checkpoint_name(found.to)), variables=found.snapshot)
     parts = parts_of(session)
     preview = await host.bridge.on_main_thread(lambda: foresee(session, parts, target, ("variables",), how="undo"))
-    preview = replace(preview, notes=(*preview.notes, *(f"Taken back: `{cell}`." for cell in found.cells)))
+    told = [*(f"Taken back: `{cell}`." for cell in found.cells), "Files stay as they are: only variables go back."]
+    preview = replace(preview, notes=(*preview.notes, *told))
     await _carry_out(host, session, flags, preview, asked=False)
 
 
@@ -105,8 +106,8 @@ async def take(host: Host, flags: Flags) -> None:
 def _taken(each: Outcome, wanted: Mapping[str, str], source: str) -> str:
     """What became of one variable, or of what it is put in the place of."""
     why = f" ({each.why})" if each.why else ""
-    if each.name not in wanted:
-        return f"{each.name} of before is kept{why}."
+    if each.fate == "kept":
+        return f"{each.name} as it was here is kept {each.why}."
     name = f"{each.name} of {source}"
     if each.fate == "lost":
         return f"{name} can't be had{why}."

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from statebook.errors import StatebookError, UsageError
+from statebook.ids import run_name
 from statebook.protocol.approvals import Grant, Rule
 from statebook.protocol.journal.lines import Move, Part
 from statebook.protocol.memories import Memory
@@ -18,9 +19,10 @@ from statebook.state.snapshots.fates import Outcome
 from statebook.store.journal import Branch
 from statebook.store.projections.head import Held
 from statebook.store.reading.between import Between, Done, started
+from statebook.store.reading.files import FilesAt
 from statebook.store.store import Store
 
-from .after.told import left_behind, outside
+from .after.told import is_code, left_behind, outside
 from .looking.stale import Stale, stale_at
 from .parts import Parts
 from .points import Point, head
@@ -30,6 +32,8 @@ _ANSWERED = 12
 """Runs whose answers are looked up for a preview, newest first."""
 _TOLD = 40
 """Runs whose prompts are."""
+_NAMED = 4
+"""Runs that a note names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,11 @@ def foresee(
     found = _with_conversation(session, found, gone, back) if "conversation" in wanted else found
     found = _with_memory(session, found) if "memory" in wanted else found
     found = _with_variables(parts, found) if "variables" in wanted else found
-    found = _with_files(parts, found, (gone, back), overwrite) if "files" in wanted else found
+    found = _with_files(session, parts, found, overwrite) if "files" in wanted else found
     if not found.parts:
         why = " ".join(found.notes) or f"There is nothing to move: {target.name} is where you are."
         raise UsageError(why, "`%agent checkpoints` lists the points.")
-    return replace(found, effects=_effects(session.store, found) if "conversation" in found.parts else ())
+    return _with_effects(session.store, found) if "conversation" in found.parts else found
 
 
 def _name(session: Session, target: Point, onto: Branch | None, parts: Collection[Part]) -> str:
@@ -125,9 +129,7 @@ def _name(session: Session, target: Point, onto: Branch | None, parts: Collectio
         return journal.branch.name
     if onto is not None:
         return onto.name
-    name = journal.branches[target.branch].name
-    stem, _, number = name.rpartition("-")
-    return journal.free_name(stem if stem and number.isdigit() else name)
+    return journal.free_name(journal.branches[target.branch].name)
 
 
 def _with_conversation(session: Session, found: Preview, gone: Between, back: Between) -> Preview:
@@ -172,20 +174,21 @@ def _with_variables(parts: Parts, found: Preview) -> Preview:
         return _without(found, "variables", str(error))
 
 
-def _with_files(parts: Parts, found: Preview, lines: tuple[Between, Between], overwrite: Collection[str]) -> Preview:
+def _with_files(session: Session, parts: Parts, found: Preview, overwrite: Collection[str]) -> Preview:
+    """With what becomes of files. They have one history, that of the folder, whatever lines the conversation took."""
     if parts.files is None:
         return _without(found, "files", _why_not(parts.files, "files", found.target))
-    gone, back = lines
-    here, there = gone.touches(), [change for change, _ in back.touches()]
-    unwatched = gone.unwatched() or back.unwatched()
-    if not (here or there or unwatched):
+    target, at = found.target, FilesAt(session.store)
+    elsewhere = target.tip and target.branch != found.origin.branch
+    since = at.taken(target.files) if target.files else 0 if elsewhere else target.at
+    touches, unwatched = at.touches(since), at.unwatched(since)
+    if not (touches or unwatched):
         return found  # the agent changed none, and what others changed is theirs
-    if not found.target.files:
-        return _without(found, "files", _why_not(parts.files, "files", found.target))
+    if not target.files:
+        return _without(found, "files", _why_not(parts.files, "files", target))
     try:
-        then = parts.files.manifest(found.target.files)
-        touched = expected((change for change, _ in here), there)
-        theirs = edited(here, then, {change.path for change in there})
+        then = parts.files.manifest(target.files)
+        touched, theirs = expected(change for change, _ in touches), edited(touches, then)
         present = parts.files.now((*touched, *then.files))
         planned = plan(present, then, touched, overwrite, theirs=theirs, unwatched=unwatched)
         diffs = diffs_of(planned, parts.files.chunks)
@@ -204,6 +207,12 @@ def _why_not(keeper: object, what: str, target: Point) -> str:
     return f"No {what} were kept at {target.name}: they stay as they are."
 
 
-def _effects(store: Store, found: Preview) -> tuple[Done, ...]:
+def _with_effects(store: Store, found: Preview) -> Preview:
     done = left_behind(store, [found.origin.line], found.target.line)
-    return tuple(outside(done, files="files" in found.parts, variables="variables" in found.parts))
+    effects = outside(done, files="files" in found.parts, variables="variables" in found.parts)
+    runs = list(dict.fromkeys(run_name(each.run) for each in done if is_code(each) and each not in effects))
+    notes = found.notes
+    if runs:
+        whose = f"{', '.join(runs[:_NAMED])}{' and more' * (len(runs) > _NAMED)}"
+        notes += (f"What the code of {whose} did outside of variables and kept files stays (ignored files, the network).",)
+    return replace(found, effects=tuple(effects), notes=notes)

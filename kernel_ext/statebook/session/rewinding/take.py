@@ -57,7 +57,11 @@ def take_variables(
         )
     values, outcomes = parts.variables.load(source.variables, tuple(names))
     if values:
-        kept = checkpoint(session, f"before {', '.join(sorted(names))} came from {source.name}")[0] if taken else 0
+        kept = (
+            checkpoint(session, f"before {', '.join(sorted(names))} came from {checkpoint_name(source.checkpoint)}")[0]
+            if taken
+            else 0
+        )
         parts.variables.put({names[name]: value for name, value in values.items()})
         if kept:
             outcomes = (*outcomes, Outcome(", ".join(taken), "kept", f"at {checkpoint_name(kept)}"))

@@ -44,8 +44,9 @@ class Comparison:
     other: Point
     runs: tuple[tuple[RunLine, ...], tuple[RunLine, ...]] = ((), ())
     memories: tuple[tuple[Memory, ...], tuple[Memory, ...]] = ((), ())
-    variables: tuple[VariableChange, ...] = ()
-    files: tuple[FileDiff, ...] = ()
+    variables: tuple[VariableChange, ...] | None = ()
+    """None where that is not known; so with ``files``."""
+    files: tuple[FileDiff, ...] | None = ()
     dollars: tuple[float, float] = (0.0, 0.0)
     notes: tuple[str, ...] = ()
 
@@ -72,26 +73,26 @@ def _only(here: Mapping[int, Memory], there: Mapping[int, Memory]) -> tuple[Memo
     return tuple(memory for number, memory in here.items() if number not in there)
 
 
-def _files(parts: Parts, one: Point, other: Point, notes: list[str]) -> tuple[FileDiff, ...]:
+def _files(parts: Parts, one: Point, other: Point, notes: list[str]) -> tuple[FileDiff, ...] | None:
     if parts.files is None or not (one.files and other.files):
         notes.append(_unkept("files", one.files, one, other))
-        return ()
+        return None
     try:
         return compare_files(parts.files.manifest(one.files), parts.files.manifest(other.files), parts.files.chunks)
     except StatebookError as error:
         notes.append(str(error))
-        return ()
+        return None
 
 
-def _variables(parts: Parts, one: Point, other: Point, notes: list[str]) -> tuple[VariableChange, ...]:
+def _variables(parts: Parts, one: Point, other: Point, notes: list[str]) -> tuple[VariableChange, ...] | None:
     if parts.variables is None or not (one.variables and other.variables):
         notes.append(_unkept("variables", one.variables, one, other))
-        return ()
+        return None
     try:
         before, after = parts.variables.manifest(one.variables), parts.variables.manifest(other.variables)
     except StatebookError as error:
         notes.append(str(error))
-        return ()
+        return None
     differing = sorted(changed_names(before, after))
     told = [
         _Described(parts.variables, point.variables, of, differing) for point, of in ((one, before), (other, after))

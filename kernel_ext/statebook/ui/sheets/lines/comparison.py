@@ -64,15 +64,11 @@ class ComparisonSheet:
             for memory in each
         ]
         yield "Memory", self._only(kept), _rows(kept, html=html)
-        told = (
-            count(len(found.variables), "variable differs", "variables differ") if found.variables else "no difference"
-        )
-        yield "Variables", told, [*_variables(found.variables, self._names, html=html)]
-        changed = count(len(found.files), "file differs", "files differ") if found.files else "no difference"
-        diffs = (
-            [diff_html(diff) for diff in found.files] if html else [line for d in found.files for line in diff_text(d)]
-        )
-        yield "Files", changed, diffs
+        told = _differing(found.variables, "variable differs", "variables differ")
+        yield "Variables", told, [*_variables(found.variables or (), self._names, html=html)]
+        files = found.files or ()
+        diffs = [diff_html(diff) for diff in files] if html else [line for diff in files for line in diff_text(diff)]
+        yield "Files", _differing(found.files, "file differs", "files differ"), diffs
         spent = [f"${amount:.4f} at {side}" for side, amount in zip(self._names, found.dollars, strict=True) if amount]
         if spent:
             yield "Spend", f"{', '.join(spent)}, since they parted", []
@@ -81,6 +77,12 @@ class ComparisonSheet:
         """Which things, by (name, side, text), only one of the two has."""
         named = [(side, [name for name, at, _ in rows if at == side]) for side in dict.fromkeys(self._names)]
         return ", ".join(f"{listed(names)} only at {side}" for side, names in named if names) or "no difference"
+
+
+def _differing(changes: Sequence[object] | None, differs: str, differ: str) -> str:
+    if changes is None:
+        return "not known"
+    return count(len(changes), differs, differ) if changes else "no difference"
 
 
 def _rows(rows: Sequence[tuple[str, str, str]], *, html: bool) -> list[str]:

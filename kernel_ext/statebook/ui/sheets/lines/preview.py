@@ -186,9 +186,11 @@ class PreviewSheet:
             for fate, verb in _STEPS.items()
             if (steps := plan.of(fate))
         ]
-        conflicts, unkept = len(plan.of("conflict")), len(plan.of("not_kept"))
+        conflicts, unkept = plan.of("conflict"), len(plan.of("not_kept"))
         if conflicts:
-            parts.append(f"{conflicts} left as {'it is' if conflicts == 1 else 'they are'}: changed by someone else")
+            left = f"{listed([step.path for step in conflicts], _NAMED)} left"
+            others = all("by someone else" in step.why for step in conflicts)
+            parts.append(f"{left}: changed by someone else" if others else left)
         if unkept:
             parts.append(f"{unkept} not kept then")
         return ", ".join(parts) or "stay as they are"
@@ -217,7 +219,7 @@ class PreviewSheet:
     def _notes(self) -> list[str]:
         preview, notes = self.preview, [] if self.brief else list(self.preview.notes)
         if self.moved is None and preview.files.of("conflict"):
-            notes.append("`--overwrite` writes over files that someone else changed, too.")
+            notes.append("`--overwrite` takes back what is left of files, too, where what is there now can be kept.")
         if self.moved is not None:
             notes += self.moved.failed
             cells = [f"{each.name}: run again `{one_line(each.cell, 60)}`" for each in self.moved.lost if each.cell]
