@@ -8,6 +8,7 @@ import functools
 import sys
 import types
 from collections.abc import Callable
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 from statebook.state.snapshots.contents.groups import by_value
@@ -161,7 +162,7 @@ def _finalize(pickler: SnapshotPickler, value: Any) -> None:
 
 def reduce_plain(pickler: SnapshotPickler, value: Any) -> Any:
     """Objects that pickle as their attributes: whether the dict of these is theirs alone."""
-    if _references(value) > _ALONE:
+    if getrefcount(value.__dict__) > _ALONE:
         pickler.found.sharing = True
     return NotImplemented
 
@@ -187,16 +188,13 @@ def _is_finalized(kind: type) -> bool:
     return any("__del__" in vars(base) and by_value(base) for base in kind.__mro__)
 
 
-def _references(value: Any) -> int:
-    return sys.getrefcount(value.__dict__)
-
-
 class _Plain:
     pass
 
 
+_PLAIN = _Plain()
 _STATE = getattr(object, "__getstate__", None)
-_ALONE = _references(_Plain())
+_ALONE = getrefcount(_PLAIN.__dict__)
 """References to the attributes of an object that nothing else holds."""
 
 

@@ -18,6 +18,9 @@ from .words.loading import Loading
 _IN_BAND = 1 << 12
 """Bytes below which memory stays in the stream."""
 
+_BIG = 1 << 14
+"""Bytes of a stream from which on the memo is thrown away."""
+
 Reducer = Callable[["SnapshotPickler", Any], Any]
 
 
@@ -102,7 +105,10 @@ class SnapshotPickler(pickle.Pickler):
             stream = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             return Dump(stream, found, self.memo.copy() if memo else None)
         finally:
-            self.clear_memo()
+            if sum(map(len, self._parts)) > _BIG:
+                self.memo = {}  # cleared, it would keep its size, and each small variable would pay for that
+            else:
+                self.clear_memo()
             self._parts.clear()
             self.found = Found()
             if careful:
