@@ -114,9 +114,13 @@ def test_it_can_be_answered_in_another_kernel_which_says_so_when_it_opens(cell, 
     cell("%%agent --branch side\nGo")
     cell("%%agent --branch main -m offline:\nSomething else")
     told = again(say("Sent it.", expect="don't tell"))
-    assert "r1 is paused: send waits for an approval: `%agent approve r1.2` or `%agent reject r1.2`." in told
+    assert "r1 is paused on side (`%agent switch side` first): send waits for an approval: `%agent approve" in told
     assert "To go on: %agent approve r1.2 or %agent reject r1.2" in cell("%agent show r1")[1]
-    assert "has its answer. On other branches: `%agent resume r1`." in cell("%agent resume")[1]
+    assert "has its answer. On other branches: r1 on side (`%agent switch`)." in cell("%agent resume")[1]
+    _, out = cell("%agent approve don't tell")
+    assert "r1 stands on side: `%agent switch side` first, then `%agent approve r1.2`." in out
+    assert sent() == []
+    assert "Now at side" in cell("%agent switch side --yes")[1]
     assert "Sent it." in cell("%agent approve don't tell")[1]
     assert sent() == ["x"]
     session = shell._statebook.magics.session()

@@ -153,6 +153,8 @@ class Magics:
     # -- one cell ------------------------------------------------------------------------------------------------
 
     async def _ask(self, flags: Flags, cell: str) -> None:
+        from statebook.session.rewinding.points import check_names
+
         from .cell.answers import hand_over
         from .work.stopping import stopped
 
@@ -160,6 +162,7 @@ class Magics:
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
         self.resolved(cell).check()
         session = self.session(cell)
+        check_names(session.store, label=flags.label, branch=flags.branch)
         shape = self._shape(flags)
         call = replace(self.call(flags, cell, session), answer=shape.form)
         sink = self.sink(session, verbose=flags.verbose, stream=not flags.no_stream)

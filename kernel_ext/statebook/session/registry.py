@@ -56,7 +56,7 @@ class Registry:
                 raise
             session.spending.held = self._store
             self._open[notebook.store.resolve()] = session
-            waits = notices_of(session.open_runs(), session.asking())
+            waits = notices_of(store, session.open_runs(), session.asking())
             for notice in [*notices, finish_move(session), *(waits or [session.keeper.opening()])]:
                 if notice:
                     self._tell(notice)

@@ -41,6 +41,7 @@ from .replay.difference import not_recorded
 from .replay.record import FINISHED, Record, Wanted, key_of, notes_of
 from .rewinding.after.seen import is_cut, seen_from
 from .rewinding.after.told import told
+from .rewinding.leaving import go_to, must_be_here, start_before, start_here
 from .spending import Spending
 from .toolset import Surfaces, Toolset
 from .waiting import abandoned, answer_of
@@ -99,25 +100,26 @@ class Session:
         wanted = self._wanted(call, mode)
         if mode != "only":  # there a tool that a recorded run was given may be gone
             self.toolset.select(call.tools)
-        if call.branch and not call.fresh:
-            self._go_to(call.branch, wanted, mode)
+        note = self._go_to(call.branch, wanted, mode) if call.branch and not call.fresh else ""
         found = self._record.find(call, wanted, mode)
         if found is not None and is_cut(self.store, found.number):  # its rest lies on another branch: anew
-            self._fork_before(found, call.branch if call.fresh else "")
+            note = start_before(self.store, self.keeper, found.number, call.branch if call.fresh else "")
             found = None
         done = found is not None and found.status in FINISHED
         if found is not None and done and not (call.fresh or mode == "off"):
             self._claim(found, call)
-            return self._replay(found, wanted, sink)
+            return self._replay(found, wanted, sink, note)
         team = Team(wanted.answering(mode), sink, asker, self._record.replay(call, mode), check)
         if found is not None and not done and not call.fresh:
+            must_be_here(self.store, found, "run the cell again, or with --fresh to ask anew here")
             self._claim(found, call)
             return await self._go_on(found, call.limits, team)
         if found is not None:
-            self._fork_before(found, call.branch if call.fresh else "")
+            note = start_before(self.store, self.keeper, found.number, call.branch if call.fresh else "")
         elif call.fresh and call.branch:
-            self._go_to(call.branch, wanted, mode)
+            note = self._go_to(call.branch, wanted, mode)
         run = self._start(call, wanted, mode, team)
+        run.notes += [note] if note else []
         self._claim(run, call)
         return await self._drive(run, team)
 
@@ -129,6 +131,7 @@ class Session:
         run = self.run(number)
         if run.status in FINISHED:
             raise UsageError(f"{run_name(number)} has its answer.", f"`%agent show {run_name(number)}` draws it again.")
+        must_be_here(self.store, run, f"`%agent resume {run_name(number)}`")
         mode = self.settings.replay
         where = "" if model else run.started.base_url  # a run goes on where it began
         wanted = self._wanted(AgentCall("", model=model or run.started.model, base_url=where), mode)
@@ -276,30 +279,15 @@ class Session:
         if call.cell_id:
             drawn(self.store, call.cell_id, run.number)
 
-    def _go_to(self, name: str, wanted: Wanted, mode: ReplayMode) -> None:
-        journal = self.store.journal
-        branch = journal.find_branch(name)
+    def _go_to(self, name: str, wanted: Wanted, mode: ReplayMode) -> str:
+        """Make the branch of that name current, or start it here; what to tell."""
+        branch = self.store.journal.find_branch(name)
         if branch is not None:
-            journal.switch(branch)
-            return
+            return go_to(self.store, self.keeper, branch)
         if mode == "only":
             raise NotRecorded(f"There is no branch {name!r}, and --replay only starts none.", "Use --replay auto.")
         wanted.answering(mode)
-        journal.start_branch(
-            name, journal.last_seq, checkpoint=journal.head_checkpoint(), why="asked for with --branch"
-        )
-
-    def _fork_before(self, run: Run, name: str) -> None:
-        """Leave the line just before ``run`` began, so that what is asked anew sees what it saw."""
-        journal = self.store.journal
-        first = journal.entries_of_run(run.number)[0].seq
-        stem = journal.branch.name.rpartition("-")[0] if journal.branch.name[-1:].isdigit() else ""
-        journal.start_branch(
-            name or journal.free_name(stem or journal.branch.name),
-            first - 1,
-            checkpoint=journal.checkpoint_at(first - 1),
-            why=f"--fresh: asks again what {run_name(run.number)} answered",
-        )
+        return start_here(self.store, self.keeper, name)
 
     def _start(self, call: AgentCall, wanted: Wanted, mode: ReplayMode, team: Team) -> Run:
         planned = self._unrecorded(call, wanted.name, mode)
@@ -347,11 +335,11 @@ class Session:
         settings = self.settings
         return Limits(settings.max_steps, settings.max_tokens, settings.timeout, settings.budget)
 
-    def _replay(self, run: Run, wanted: Wanted, sink: Sink) -> Run:
+    def _replay(self, run: Run, wanted: Wanted, sink: Sink, note: str) -> Run:
         # those that were here already count as the notebook's: all its cells run again in order need no word on them
         since = max(run.number, self._found)
         later = [number for number in self.store.run_numbers() if number > since]
-        shown = replace(run, replayed=True, notes=notes_of(run, wanted, later))
+        shown = replace(run, replayed=True, notes=[*([note] if note else []), *notes_of(run, wanted, later)])
         close(sink, shown)
         return shown
 
@@ -361,8 +349,6 @@ class Session:
                 f"{run_name(run.number)} has no answer yet, and under --replay only no model is asked.",
                 "Go on with it under --replay auto.",
             )
-        if run.branch != self.store.journal.current:
-            self.store.journal.switch(self.store.journal.branches[run.branch])
         back = self.keeper.bring_back(run)
         run.notes += [back] if back else []
         resume(run, self._environment(run, team), merged(run.started.limits, limits))

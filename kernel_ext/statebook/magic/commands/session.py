@@ -16,7 +16,7 @@ from statebook.session.registry import named
 from statebook.session.rescue import bring_back
 from statebook.session.rewinding.looking.stale import stale_now
 from statebook.session.session import Session
-from statebook.session.waiting import how_far, waiting_in, way_on
+from statebook.session.waiting import elsewhere, how_far, waiting_in, way_on
 from statebook.store.journal import Journal
 from statebook.ui.escape import opening
 from statebook.ui.lines import called
@@ -128,25 +128,27 @@ def _waiting(session: Session) -> list[tuple[str, str]]:
     """What waits on any branch, newest first, each with the line to type."""
     rows: list[tuple[str, str]] = []
     for run in reversed(session.answerable()):
-        questions = waiting_in(run)
+        questions, branch = waiting_in(run), elsewhere(session.store, run)
+        there, first = (f" on {branch}", f"`%agent switch {branch}` first, then ") if branch else ("", "")
         for each in questions:
             what = "may it be made?" if each.kind == "approval" else "did it happen?"
-            rows.append((each.name, f"{called(each.call.call)}: {what}\n{each.typed}"))
+            rows.append((f"{each.name} waits{there}", f"{called(each.call.call)}: {what}\n{first}{each.typed}"))
         if not questions:
-            left = f"cut off {how_far(run)}"
-            rows.append((run_name(run.number), f"{run.pause.detail if run.pause else left}\n{way_on(run)}".strip()))
+            told = run.pause.detail if run.pause else f"cut off {how_far(run)}"
+            rows.append((f"{run_name(run.number)} waits{there}", f"{told}\n{first}{way_on(run)}".strip()))
     more = [("", f"and {len(rows) - _LISTED} more that wait")] if len(rows) > _LISTED else []
-    return [(f"{name} waits", told) for name, told in rows[:_LISTED]] + more
+    return rows[:_LISTED] + more
 
 
 def _stale(session: Session) -> list[tuple[str, str]]:
     """The cells whose outputs do not match the head, each by the run that it shows."""
-    cells = [f"{run_name(each.run)} {opening(each.prompt, 60)}" for each in stale_now(session)]
+    found = stale_now(session)
+    cells = [f"{run_name(each.run)} {opening(each.prompt, 60)}" for each in found[-_LISTED:]]
     if not cells:
         return []
-    more = [f"and {len(cells) - _LISTED} more"] if len(cells) > _LISTED else []
+    more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
     hint = "They show runs of another branch; run them again, or `%agent redo`."
-    return [("stale outputs", "\n".join([*cells[:_LISTED], *more, hint]))]
+    return [("stale outputs", "\n".join([*cells, *more, hint]))]
 
 
 def _model(session: Session) -> str:

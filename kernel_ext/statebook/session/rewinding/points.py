@@ -84,6 +84,16 @@ def check_new(store: Store, name: str, *, label: bool) -> None:
         raise UsageError(f"“{name}” can't be a branch's name: a checkpoint has that label.", "Add a word to it.")
 
 
+def check_names(store: Store, *, label: str, branch: str) -> None:
+    """UsageError for a label, or for a branch that a cell would start, that can't be a name; "" is none."""
+    if label:
+        check_new(store, label, label=True)
+    if branch and store.journal.find_branch(branch) is None:
+        check_new(store, branch, label=False)
+    if label and label == branch:
+        raise UsageError(f"“{label}” can't be both the label and the branch.", "Add a word to one.")
+
+
 def of_mark(store: Store, mark: Mark) -> Point:
     """The point that a checkpoint is."""
     variables, files = _kept(store, mark.number)
