@@ -3,7 +3,7 @@
 import pytest
 from moves import fill, plan_back
 from statebook.protocol.journal.lines import FileChange
-from statebook.state.files import FilesBudget, WorkspaceFiles, expected, plan
+from statebook.state.files import FilesBudget, FilesManifest, WorkspaceFiles, edited, expected, plan
 
 
 def fates(plan):
@@ -102,22 +102,79 @@ def test_a_file_of_others_is_not_made_a_folder(root, files):
     assert conflict.why == "needs a folder where there is a file now: d"
 
 
-def test_what_two_sides_expect():
-    one = FileChange("a", "1", "2"), FileChange("b", "1", "2"), FileChange("a", "2", "3")
-    two = FileChange("b", "1", "9"), FileChange("c", "5", "6"), FileChange("c", "6", "7")
-    assert expected(one) == {"a": "3", "b": "2"}
-    assert expected(one, two) == {"a": "3", "b": "2", "c": "5"}
+def test_the_last_change_tells_what_is_expected():
+    changes = FileChange("a", "1", "2"), FileChange("b", "1", "2"), FileChange("a", "2", "3")
+    assert expected(changes) == {"a": "3", "b": "2"}
+
+
+def test_what_someone_else_did_between_two_changes_of_the_agent_is_a_conflict(root, files):
+    fill(root, {"a": "0", "b": "0", "c": "0", "d": "0"})
+    target = files.capture()
+    first = step_of_the_agent(files, root, {"a": "1", "b": "1"})
+    fill(root, {"a": "mine", "c": "mine"})
+    second = step_of_the_agent(files, root, {"a": "2", "b": "2", "c": "2", "d": "2"})
+    touches = [*((change, 2) for change in first), *((change, 3) for change in second)]
+    theirs = edited(touches, target)
+    why = "was changed by someone else before r3 changed it (`%agent rewind r3 --scope files` has that)"
+    assert theirs == {"a": why, "c": why}
+    touched = expected(change for change, _ in touches)
+    found = plan(files.capture(), target, touched, theirs=theirs)
+    assert fates(found) == {"a": "conflict", "b": "restore", "c": "conflict", "d": "restore"}
+    found = plan(files.capture(), target, touched, {"a", "c"}, theirs=theirs)
+    assert set(fates(found).values()) == {"restore"}
+    moved = [*touches[:2], *((change, 0) for change in second)]
+    assert edited(moved, target) == {}, "a person agreed to a move"
+
+
+def test_where_calls_were_not_watched_whatever_differs_is_a_conflict(root, files):
+    (root / ".gitignore").write_text("*.log\n")
+    fill(root, {"changed": "0", "gone": "0", "same": "0", "a.log": "0"})
+    target = files.capture()
+    fill(root, {"changed": "1", "new": "1", "a.log": "1", "b.log": "1"})
+    (root / "gone").unlink()
+    assert plan(files.capture(), target, {}).steps == ()
+    found = plan(files.capture(), target, {}, unwatched=True)
+    assert fates(found) == dict.fromkeys(["changed", "gone", "new"], "conflict")
+    assert {step.why for step in found.steps} == {"differs, and nobody can tell who changed it"}
+    named = plan(files.capture(), target, {}, {"changed", "gone", "new"}, unwatched=True)
+    assert fates(named) == {"changed": "restore", "gone": "recreate", "new": "delete"}
+
+
+def test_a_file_that_was_ignored_is_never_deleted_and_one_that_was_not_there_is(root, files):
+    (root / ".gitignore").write_text("*.csv\nout/\n")
+    fill(root, {"theirs.csv": "1", "out/theirs": "1"})
+    target = files.capture()
+    files.before(also=["out/new", "out/theirs"])  # as a call declares them, after the target was kept
+    fill(root, {"theirs.csv": "2", "new.csv": "2", "out/theirs": "2", "out/new": "2"})
+    declared = ["theirs.csv", "new.csv", "out/theirs", "out/new"]
+    present, changed = files.after(declared)
+    assert {change.path for change in changed} == {"new.csv", "out/new", "out/theirs"}
+    found = plan(present, target, dict.fromkeys(declared, "")).steps
+    assert {step.path: step.fate for step in found} == {
+        "theirs.csv": "not_kept",
+        "out/theirs": "not_kept",
+        "out/new": "not_kept",
+        "new.csv": "conflict",
+    }
+    touched = {path: present.files[path].digest for path in declared}
+    assert fates(plan(present, target, touched))["new.csv"] == "delete"
+    back = FilesManifest.of([target.document(), present.document(target)])
+    assert (back.ignored, back.absent, back.unknown("out/x")) == (
+        present.ignored,
+        present.absent,
+        present.unknown("out/x"),
+    )
 
 
 def test_going_over_to_another_branch_and_back(root, files):
+    """What counts is what was done since the target was there, on whichever branch."""
     fill(root, {"a": "0", "b": "0"})
     shared = files.capture()
     first = step_of_the_agent(files, root, {"a": "1", "n": "1"})
     left = files.last
-    fill(root, {"a": "0"})
-    (root / "n").unlink()
+    moved = step_of_the_agent(files, root, {"a": "0"}, gone=["n"])
     second = step_of_the_agent(files, root, {"b": "2"})
-    assert fates(plan(files.capture(), left, expected(second, first))) == {
+    assert fates(plan(files.capture(), left, expected([*moved, *second]))) == {
         "a": "restore",
         "b": "restore",
         "n": "recreate",

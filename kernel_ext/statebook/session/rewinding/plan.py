@@ -75,6 +75,8 @@ class Preview:
     returns: Holdings = Holdings()
     tools: tuple[str, ...] = ()
     variables: tuple[Outcome, ...] = ()
+    around: tuple[str, ...] = ()
+    """What goes back with the variables: the working directory, names of the environment, in words."""
     files: FilesPlan = _NO_FILES
     diffs: tuple[FileDiff, ...] = ()
     stale: tuple[Stale, ...] = ()
@@ -169,7 +171,8 @@ def _with_variables(parts: Parts, found: Preview) -> Preview:
     if parts.variables is None or not found.target.variables:
         return _without(found, "variables", _why_not(parts.variables, "variables", found.target))
     try:
-        return replace(found, variables=parts.variables.foresee(found.target.variables))
+        name = found.target.variables
+        return replace(found, variables=parts.variables.foresee(name), around=parts.variables.around(name))
     except StatebookError as error:
         return _without(found, "variables", str(error))
 
@@ -214,5 +217,5 @@ def _with_effects(store: Store, found: Preview) -> Preview:
     notes = found.notes
     if runs:
         whose = f"{', '.join(runs[:_NAMED])}{' and more' * (len(runs) > _NAMED)}"
-        notes += (f"What the code of {whose} did outside of variables and kept files stays (ignored files, the network).",)
+        notes += (f"What the code of {whose} did outside variables and kept files stays: on the network, say.",)
     return replace(found, effects=tuple(effects), notes=notes)

@@ -2,7 +2,7 @@
 
 from .manifest import FilesManifest, FileState, changes
 from .moving import FilesMoved, Mover
-from .planning import FilesPlan, FileStep, expected, plan
+from .planning import FilesPlan, FileStep, edited, expected, plan
 from .preview import FileDiff, compare, preview
 from .walking import FilesBudget
 from .workspace import WorkspaceFiles
@@ -19,6 +19,7 @@ __all__ = [
     "WorkspaceFiles",
     "changes",
     "compare",
+    "edited",
     "expected",
     "plan",
     "preview",

@@ -57,32 +57,25 @@ class FilesPlan:
         return tuple(step.change for step in self.doing())
 
 
-def expected(here: Iterable[FileChange], there: Iterable[FileChange] = ()) -> dict[str, str]:
-    """The files that a move is about, each with the digest it has if nobody but the agent touched it ("" for none).
+def expected(touches: Iterable[FileChange]) -> dict[str, str]:
+    """The files that a move is about, each with the digest it has if nobody else touched it ("" for none).
 
-    ``here`` is what the agent and earlier moves changed on the current branch since the point that both sides share,
-    oldest first: the last change tells. ``there`` is the same of the other side, as far as the target: what it did
-    not share with ``here`` is as before its first change.
+    ``touches`` are what the agent and moves changed since the target was there, oldest first: the last change tells.
     """
-    found: dict[str, str] = {}
-    for change in there:
-        found.setdefault(change.path, change.before)
-    return found | {change.path: change.after for change in here}
+    return {change.path: change.after for change in touches}
 
 
-def edited(
-    here: Iterable[tuple[FileChange, int]], target: FilesManifest, elsewhere: Collection[str] = ()
-) -> dict[str, str]:
+def edited(touches: Iterable[tuple[FileChange, int]], target: FilesManifest) -> dict[str, str]:
     """The files that somebody else changed before the agent wrote over that, each with a conflict's ``why``.
 
-    ``here`` is as for `expected`, each with its run (0: a move, which a person agreed to). What the agent found must be
-    what it left, or what the ``target`` has; ``elsewhere`` are paths that other branches changed since the target.
+    ``touches`` are as for `expected`, each with its run (0: a move, which a person agreed to). What the agent found
+    must be what it left, or what the ``target`` has.
     """
     left: dict[str, str] = {}
     found: dict[str, str] = {}
-    for change, run in here:
+    for change, run in touches:
         path = change.path
-        fits = change.before == left[path] if path in left else path in elsewhere or _is(path, change.before, target)
+        fits = change.before == left[path] if path in left else _is(path, change.before, target)
         if run and not fits:
             back = f"`%agent rewind {run_name(run)} --scope files`"
             found[path] = f"was changed by someone else before {run_name(run)} changed it ({back} has that)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from statebook.protocol.journal.codec import decode_event
 from statebook.protocol.journal.events import Entry
-from statebook.protocol.journal.lines import FileChange, HeadMoved
+from statebook.protocol.journal.lines import HeadMoved
 from statebook.store.store import Store
 
 Line = tuple[int, int]
@@ -109,31 +109,6 @@ class Between:
             self._values,
         )
         return float(row[0])
-
-    def touches(self) -> list[tuple[FileChange, int]]:
-        """What was changed of the workspace's files there, oldest first, each with the run that did it (0: a move)."""
-        rows = self._store.database.rows(
-            "SELECT f->>'$.path', f->>'$.before', f->>'$.after', run FROM ("
-            "SELECT seq, if(kind = 'head_moved', 0, run) AS run, unnest((body->'$.files')::JSON[]) AS f FROM journal"
-            f" WHERE kind IN ('files_touched', 'head_moved') AND {self._condition}) ORDER BY seq",
-            self._values,
-        )
-        return [(FileChange(*row[:3]), row[3]) for row in rows]
-
-    def unwatched(self) -> bool:
-        """Whether a call there may have changed files without a look at them before it and, in its run, after it."""
-        files = "coalesce(body->>'$.files', '')"
-        rows = self._store.database.rows(
-            f"WITH looks AS (SELECT seq, run, {files} AS files FROM journal"
-            f" WHERE kind = 'checkpoint_made' AND {self._condition}),"
-            f" calls AS (SELECT seq, run FROM journal WHERE kind = 'tool_intended' AND {self._condition}"
-            """ AND contains(body::VARCHAR, '"effect":"write"'))"""
-            " SELECT 1 FROM calls c ASOF LEFT JOIN looks l ON c.seq > l.seq"
-            " WHERE l.files = '' OR c.seq > (SELECT coalesce(max(a.seq), 0) FROM looks a"
-            " WHERE a.run = c.run AND a.files <> '') LIMIT 1",
-            [*self._values, *self._values],
-        )
-        return bool(rows)
 
 
 def latest(store: Store, kinds: Sequence[str], line: Line) -> Entry | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from statebook.errors import UsageError
 from statebook.ids import checkpoint_name
-from statebook.protocol.journal.lines import CheckpointMade, HeadMoved
+from statebook.protocol.journal.lines import CheckpointMade, FileChange, HeadMoved
 from statebook.store.store import Store
 
 from .checkpoints import Checkpoints
@@ -78,6 +78,39 @@ class FilesAt:
             [run, *values],
         )
         return self._name(seq) if seq is not None and wrote is not None and wrote > seq else ""
+
+    def taken(self, name: str) -> int:
+        """The entry from which on a snapshot tells what the files were; 0 where no checkpoint names it."""
+        rows = self._store.database.rows(
+            f"SELECT min(seq) FROM journal WHERE {_LOOKED} AND (body->>'$.files') = ?", [name]
+        )
+        return int(rows[0][0] or 0)
+
+    def touches(self, after: int) -> list[tuple[FileChange, int]]:
+        """What was changed since an entry, oldest first, each with the run that did it (0: a move).
+
+        On all branches: files are what the last change left, wherever the conversation went.
+        """
+        rows = self._store.database.rows(
+            "SELECT f->>'$.path', f->>'$.before', f->>'$.after', run FROM ("
+            "SELECT seq, if(kind = 'head_moved', 0, run) AS run, unnest((body->'$.files')::JSON[]) AS f FROM journal"
+            " WHERE kind IN ('files_touched', 'head_moved') AND seq > ?) ORDER BY seq",
+            [after],
+        )
+        return [(FileChange(*row[:3]), row[3]) for row in rows]
+
+    def unwatched(self, after: int) -> bool:
+        """Whether a call since an entry may have changed files without a look before it and, in its run, after it."""
+        rows = self._store.database.rows(
+            "WITH looks AS (SELECT seq, run, coalesce(body->>'$.files', '') AS files FROM journal"
+            f" WHERE kind = '{CheckpointMade.kind}' AND seq > ?),"
+            f" calls AS (SELECT seq, run FROM journal WHERE {_WROTE} AND seq > ?)"
+            " SELECT 1 FROM calls c ASOF LEFT JOIN looks l ON c.seq > l.seq"
+            " LEFT JOIN (SELECT run, max(seq) AS seq FROM looks WHERE files <> '' GROUP BY run) n ON n.run = c.run"
+            " WHERE l.files = '' OR c.seq > coalesce(n.seq, 0) LIMIT 1",
+            [after, after],
+        )
+        return bool(rows)
 
     def _after(self, seq: int) -> str:
         found = self._end("min", _LOOKED, "seq > ?", seq)

@@ -25,10 +25,16 @@ _CODE = "python"
 def outside(done: Iterable[Done], *, files: bool, variables: bool) -> list[Done]:
     """The calls whose effects stay done when a move takes these parts back; refused ones did nothing.
 
-    Code of the ``python`` tool is left out where both are taken back: what else it did nobody can tell.
+    Code of the ``python`` tool is left out where both are taken back: what else it did nobody can tell. A call in doubt
+    is not: nobody has looked at what it did.
     """
     within = {*(_FILE_TOOLS if files else ()), *((_CODE,) if files and variables else ())}
-    return [each for each in done if each.tool not in within and each.status != "denied"]
+    return [each for each in done if each.status == "in_doubt" or (each.tool not in within and each.status != "denied")]
+
+
+def is_code(done: Done) -> bool:
+    """Whether a call ran code, which may have done anything."""
+    return done.tool == _CODE and done.status != "denied"
 
 
 def told(store: Store) -> str:
