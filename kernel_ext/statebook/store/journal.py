@@ -291,7 +291,7 @@ class Journal:
         return self._read("true", [], runs, (), 0)
 
     def beyond(self, one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int, int]]:
-        """What line ``one`` has and ``other`` has not: (branch, after this entry, up to this one). Each (branch, upto)."""
+        """What a line (branch, upto) has and another has not: (branch, after this entry, up to this one)."""
         there = dict(self.lineage(*other))
         here = [(line, max(there.get(line, 0), self.branches[line].at), upto) for line, upto in self.lineage(*one)]
         return [(line, after, upto) for line, after, upto in here if after < upto]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from argparse import Namespace as Flags
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from statebook.errors import UsageError
+from statebook.errors import RunInterrupted, UsageError
 from statebook.ids import checkpoint_name
 from statebook.magic.grammar.rewinding import memory_numbers
 from statebook.magic.host import Host
+from statebook.protocol.journal.lines import HeadMoved
 from statebook.session.keeping.undoing import undo as undo_of
 from statebook.session.rewinding.move import move
 from statebook.session.rewinding.move import redo as returned
@@ -26,6 +29,8 @@ from statebook.ui.ask.confirm import confirm
 from statebook.ui.sheets.lines.preview import PreviewSheet
 from statebook.ui.sheets.live import Live
 from statebook.ui.sheets.sheet import note
+
+_NOTHING = "Nothing was moved."
 
 
 async def rewind(host: Host, flags: Flags) -> None:
@@ -71,10 +76,11 @@ async def undo(host: Host, flags: Flags) -> None:
     found = undo_of(session.store, session.settings, flags.cells)
     target = replace(point(session.store, checkpoint_name(found.to)), variables=found.snapshot)
     parts = parts_of(session)
-    preview = await host.bridge.on_main_thread(lambda: foresee(session, parts, target, ("variables",), how="undo"))
     told = [*(f"Taken back: `{cell}`." for cell in found.cells), "Files stay as they are: only variables go back."]
-    preview = replace(preview, notes=(*preview.notes, *told))
-    await _carry_out(host, session, flags, preview, asked=False)
+    with _stoppable(session):
+        preview = await host.bridge.on_main_thread(lambda: foresee(session, parts, target, ("variables",), how="undo"))
+        preview = replace(preview, notes=(*preview.notes, *told))
+        await _carry_out(host, session, flags, preview, asked=False)
 
 
 async def take(host: Host, flags: Flags) -> None:
@@ -133,11 +139,24 @@ async def _go(host: Host, session: Session, flags: Flags, foreseen: Callable[[tu
 
     ``foreseen`` is given the paths whose conflicts are settled for the point.
     """
-    preview = await host.bridge.on_main_thread(lambda: foreseen(()))
-    conflicts = tuple(step.path for step in preview.files.of("conflict"))
-    if flags.overwrite and conflicts:
-        preview = await host.bridge.on_main_thread(lambda: foreseen(conflicts))
-    return await _carry_out(host, session, flags, preview, asked=not flags.yes)
+    with _stoppable(session):
+        preview = await host.bridge.on_main_thread(lambda: foreseen(()))
+        conflicts = tuple(step.path for step in preview.files.of("conflict"))
+        if flags.overwrite and conflicts:
+            preview = await host.bridge.on_main_thread(lambda: foreseen(conflicts))
+        return await _carry_out(host, session, flags, preview, asked=not flags.yes)
+
+
+@contextmanager
+def _stoppable(session: Session) -> Iterator[None]:
+    """Tells a person who presses the stop button in here whether something was moved."""
+    journal = session.store.journal
+    before = journal.last_seq
+    try:
+        yield
+    except asyncio.CancelledError:
+        moved = journal.entries_anywhere((HeadMoved.kind,), after=before)
+        raise RunInterrupted("All was moved already: `%agent redo` returns." if moved else _NOTHING) from None
 
 
 async def _carry_out(host: Host, session: Session, flags: Flags, preview: Preview, *, asked: bool) -> bool:
@@ -153,7 +172,7 @@ async def _carry_out(host: Host, session: Session, flags: Flags, preview: Previe
                 "Nobody is there to agree, so nothing was moved.", f"`%agent {flags.typed} --yes` does not ask."
             )
         if not agreed:
-            note("Nothing was moved.")
+            note(_NOTHING)
             return False
     moved = await host.bridge.on_main_thread(lambda: move(session, parts_of(session), preview))
     Live(host.shell).close(PreviewSheet(preview, moved, brief=asked))

@@ -176,6 +176,10 @@ class Variables:
         self._touched = frozenset()
         return outcomes
 
+    def around(self, name: str) -> tuple[str, ...]:
+        """What restoring it would change of the working directory and the environment. Raises as `find` does."""
+        return tuple(self._live().around(self.find(name).manifest))
+
     def prepare(self, name: str) -> Prepared:
         """Load a snapshot beside the live variables, which stay; of one that is not trusted, plain data only.
 

@@ -1,4 +1,4 @@
-"""Leaves the current line because a cell asks for another: what is left can be returned to; variables and files stay."""
+"""Leaves the current line as a cell asks for another: what is left can be returned to; variables and files stay."""
 
 from __future__ import annotations
 

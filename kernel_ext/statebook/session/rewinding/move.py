@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from statebook.errors import StatebookError, UsageError
+from statebook.errors import StatebookError, StoreError, UsageError
 from statebook.protocol.journal.events import Event
 from statebook.protocol.journal.lines import CheckpointMade, HeadMoved, Lost, MoveFinished, Reason
 from statebook.run.seams import Kept
@@ -127,14 +127,38 @@ def _moved(session: Session, parts: Parts, preview: Preview, left: CheckpointMad
         if parts.files is not None:
             parts.files.mover.unstage()
         raise
-    files = parts.files.mover.apply(preview.files) if parts.files is not None else FilesMoved()
-    if not finished:
+    files, failed = _put(parts, preview)
+    if not finished and not failed:
         lost = prepared.outcomes if prepared is not None else ()
-        session.store.commit([(Place(), finished_with(lost, files.kept))])
-    outcomes, failed = _swap(parts, prepared)
+        failed += _recorded(session, finished_with(lost, files.kept))
+    outcomes, unlike = _swap(session, parts, prepared)
     session.store.fold()
     journal = session.store.journal
-    return Moved(preview, left.checkpoint, journal.head_checkpoint(), journal.branch.name, outcomes, files.kept, failed)
+    told = (*failed, *unlike)
+    return Moved(preview, left.checkpoint, journal.head_checkpoint(), journal.branch.name, outcomes, files.kept, told)
+
+
+def _put(parts: Parts, preview: Preview) -> tuple[FilesMoved, tuple[str, ...]]:
+    """The files in place: it is decided, so that what fails is gone on with at once, and the other parts follow."""
+    if parts.files is None:
+        return FilesMoved(), ()
+    try:
+        return parts.files.mover.apply(preview.files), ()
+    except Exception:  # noqa: BLE001 - whatever it was: half of a move would be neither state
+        try:
+            then = parts.files.manifest(preview.target.files)
+            return parts.files.mover.roll_forward(preview.files.changes(), then), ()
+        except Exception as error:  # noqa: BLE001 - the same; the next kernel goes on with it
+            return FilesMoved(), (f"Not all files are in place: {error}. The next kernel puts them there.",)
+
+
+def _recorded(session: Session, finished: MoveFinished) -> tuple[str, ...]:
+    """The end of a move on disk. Where that fails, the next kernel finds all of it done, and says so."""
+    try:
+        session.store.commit([(Place(), finished)])
+    except StoreError as error:
+        return (f"That the move is finished could not be recorded: {error}",)
+    return ()
 
 
 def _must_be_kept(session: Session, preview: Preview, left: CheckpointMade) -> None:
@@ -217,11 +241,13 @@ def finished_with(outcomes: Sequence[Outcome], kept: Sequence[tuple[str, str]]) 
     return MoveFinished(lost, tuple(path for path, _ in kept))
 
 
-def _swap(parts: Parts, prepared: Prepared | None) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+def _swap(session: Session, parts: Parts, prepared: Prepared | None) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
     if parts.variables is None or prepared is None:
         return (), ()
     try:
         restored = parts.variables.apply(prepared)
-    except StatebookError as error:
-        return (), (f"The variables stay as they are: {error}",)
+    except Exception as error:  # noqa: BLE001 - objects of the user's own may raise anything, and the rest has moved
+        session.keeper.forget()  # what is there now is looked at anew
+        why = f"{error}" if isinstance(error, StatebookError) else f"{type(error).__name__}: {error}"
+        return (), (f"The variables are not in place: {why} `%agent rewind head --scope variables` brings them.",)
     return restored.outcomes, restored.failed

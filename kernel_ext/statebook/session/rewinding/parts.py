@@ -30,6 +30,10 @@ class Variables(Protocol):
         """What restoring a snapshot would do to each variable. StoreError for one that is not there."""
         ...
 
+    def around(self, name: str) -> tuple[str, ...]:
+        """What restoring a snapshot would change of the working directory and the environment, in words."""
+        ...
+
     def prepare(self, name: str) -> Prepared:
         """Load a snapshot beside the live variables. StoreError for one that is not there."""
         ...

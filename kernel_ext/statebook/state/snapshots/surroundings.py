@@ -19,6 +19,8 @@ _SECRET = re.compile(
 )
 
 
+_NAMED = 3
+"""Variables of the environment that are named."""
 _LEGACY = "MT19937"
 """The generator behind NumPy's global functions, unless a user replaces it."""
 
@@ -71,6 +73,17 @@ class Surroundings:
             failed += _restore_random(json.loads(data))
         return failed
 
+    def differing(self, values: Mapping[str, Any]) -> list[str]:
+        """What `restore` would change of the working directory and the environment, in words, and not of randomness."""
+        folder = values.get("folder", "")
+        told = [f"the working directory ({folder})"] if folder and folder != _folder() else []
+        wanted = self._wanted(values.get("environment", {}), values.get("secret", []))
+        names = [name for name, value in wanted.items() if os.environ.get(name) != value]
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            told.append(f"{', '.join(sorted(names)[:_NAMED])}{more} of the environment")
+        return told
+
     def _changes(self) -> tuple[dict[str, str | None], list[str]]:
         """Variables of the environment that are not as in the beginning; of those that look secret only the names."""
         changes: dict[str, str | None] = {}
@@ -85,12 +98,15 @@ class Surroundings:
                 changes[name] = value
         return changes, secret
 
-    def _restore_environment(self, changes: Mapping[str, str | None], secret: list[str]) -> None:
+    def _wanted(self, changes: Mapping[str, str | None], secret: list[str]) -> dict[str, str | None]:
+        """The values that variables of the environment are to have; None for none."""
         present, kept = self._changes()
         wanted = {name: self._begin.get(name) for name in (*present, *kept)} | dict(changes)
-        for name, value in wanted.items():
-            if name in secret:
-                continue  # set then and now: its value is not stored, so the present one stays
+        # one that was secret then: its value is not stored, so the present one stays
+        return {name: value for name, value in wanted.items() if name not in secret}
+
+    def _restore_environment(self, changes: Mapping[str, str | None], secret: list[str]) -> None:
+        for name, value in self._wanted(changes, secret).items():
             if value is None:
                 os.environ.pop(name, None)
             else:

@@ -72,6 +72,10 @@ class Snapshots:
         """Seconds that looking at everything would take, as far as the snapshots so far tell."""
         return sum(known.seconds for known in self._known.values())
 
+    def around(self, manifest: Manifest) -> list[str]:
+        """What restoring a snapshot would change of the working directory and the environment, in words."""
+        return self._surroundings.differing(manifest.surroundings)
+
     def touched(self, source: str) -> frozenset[str] | None:
         """The variables that a cell may have read or changed; None: all of them.
 

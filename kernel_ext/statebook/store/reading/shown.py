@@ -1,4 +1,4 @@
-"""Which run each cell's output shows, also where an older run of it was drawn again, which the journal does not tell."""
+"""Which run each cell shows, also where an older one was drawn again in it, which the journal does not tell."""
 
 from __future__ import annotations
 

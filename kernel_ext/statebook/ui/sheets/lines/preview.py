@@ -218,6 +218,9 @@ class PreviewSheet:
     @property
     def _notes(self) -> list[str]:
         preview, notes = self.preview, [] if self.brief else list(self.preview.notes)
+        if preview.around and not self.brief:
+            verb = "goes back too" if self.moved is None else "is as it was then too"
+            notes.append(f"What {verb}: {listed(preview.around)}.")
         if self.moved is None and preview.files.of("conflict"):
             notes.append("`--overwrite` takes back what is left of files, too, where what is there now can be kept.")
         if self.moved is not None:
