@@ -108,6 +108,9 @@ def by_value(found: Any) -> bool:
     if module == "__main__" or "<locals>" in found.__qualname__:
         return True
     place: Any = sys.modules.get(module) if isinstance(module, str) else None
+    if place is None and isinstance(module, str):  # not imported under this name: NumPy's rec is another module's alias
+        root, *parts = module.split(".")
+        place = functools.reduce(lambda found, part: getattr(found, part, None), parts, sys.modules.get(root))
     for part in found.__qualname__.split("."):
         place = getattr(place, part, None)
     return place is not found

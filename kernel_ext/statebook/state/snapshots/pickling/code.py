@@ -88,6 +88,20 @@ def reduce_method(_pickler: SnapshotPickler, value: Any) -> Any:
     return Loading.method, (value.__func__, value.__self__)
 
 
+def reduce_new_type(_pickler: SnapshotPickler, value: Any) -> Any:
+    """The reducer of ``typing.NewType``: by name where a module has it."""
+    if not by_value(value):
+        return NotImplemented
+    return (
+        Loading.new_type,
+        (value.__name__, value.__supertype__),
+        dict(vars(value)),
+        None,
+        None,
+        Loading.set_attributes,
+    )
+
+
 def reduce_cached(pickler: SnapshotPickler, value: Any) -> Any:
     """The reducer of ``functools.lru_cache``: by name where a module has it."""
     function = value.__wrapped__

@@ -93,7 +93,40 @@ def reduce_proxy(_pickler: SnapshotPickler, value: Any) -> Any:
     import gc
 
     (mapping,) = gc.get_referents(value)  # no attribute tells it
+    for name in ("__dict__", "__weakref__"):
+        owner = getattr(mapping.get(name), "__objclass__", None) if type(mapping) is dict else None
+        if isinstance(owner, type) and gc.get_referents(vars(owner))[0] is mapping:
+            return Loading.class_view, (owner,)
     return Loading.mapping_view, (type(value).__name__, mapping)
+
+
+def reduce_figure(pickler: SnapshotPickler, value: Any) -> Any:
+    """A figure of Matplotlib: while pyplot holds it, ``plt.title`` and other libraries draw on it unnamed."""
+    import sys
+
+    held = getattr(getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None), "figs", {})
+    if any(manager.canvas.figure is value for manager in held.values()):
+        pickler.found.outside = True
+    return NotImplemented
+
+
+def reduce_random(_pickler: SnapshotPickler, value: Any) -> Any:
+    """The generator behind a module's own functions, by its module: its state is part of the surroundings."""
+    import sys
+
+    for module, name in (("random", "_inst"), ("numpy.random.mtrand", "_rand")):
+        if getattr(sys.modules.get(module), name, None) is value:
+            return Loading.global_random, (module,)
+    return NotImplemented
+
+
+def reduce_names(pickler: SnapshotPickler, value: Any) -> Any:
+    """A ``types.SimpleNamespace``, whose dict something else may hold, too."""
+    import sys
+
+    if sys.getrefcount(value.__dict__) > 2:  # noqa: PLR2004 - the object itself and the call
+        pickler.found.sharing = True
+    return NotImplemented
 
 
 def reduce_memory_view(pickler: SnapshotPickler, value: Any) -> Any:

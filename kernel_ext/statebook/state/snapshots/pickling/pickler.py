@@ -47,7 +47,7 @@ class Found:
     held: list[tuple[Any, list[tuple[int, int]]]] = field(default_factory=list)
     """Shallow copies of pandas objects, with (buffer, column) of what they hold."""
     outside: bool = False
-    """Whether arrays or columns see memory that others write to unseen: a file's map, ctypes'."""
+    """Whether others change it unseen: memory of a file's map or of ctypes, a figure that pyplot holds."""
     sharing: bool = False
     """Whether something else holds the dict of an object's attributes, too."""
     hashed: bool = False

@@ -40,6 +40,10 @@ _BY_NAME: dict[str, Reducer] = {
     "builtins.dict_keys": odd.reduce_proxy,
     "builtins.dict_values": odd.reduce_proxy,
     "builtins.dict_items": odd.reduce_proxy,
+    "types.SimpleNamespace": odd.reduce_names,
+    "random.Random": odd.reduce_random,
+    "numpy.random.mtrand.RandomState": odd.reduce_random,
+    "typing.NewType": code.reduce_new_type,
     "builtins.memoryview": odd.reduce_memory_view,
     "concurrent.futures._base.Future": odd.reduce_future,
     "subprocess.Popen": odd.refuse("a running program can't be captured"),
@@ -67,6 +71,7 @@ _BY_BASE: dict[str, Reducer] = {
     "numpy.ndarray": arrays.reduce_subclass,
     "builtins.type": code.reduce_class,
     "builtins.BaseException": code.reduce_exception,
+    "matplotlib.figure.Figure": odd.reduce_figure,
     "logging.Logger": odd.reduce_logger,
 }
 _IN_MEMORY = frozenset({"_io.BytesIO", "_io.StringIO"})

@@ -49,6 +49,8 @@ class SnapshotUnpickler(pickle.Unpickler):
         """What a stream names."""
         if module.startswith(_WORDS):
             return _word(self._loading, name)
+        if module == "__main__":  # what is made in the notebook is in the stream: that name has something of now
+            raise AttributeError(f"it is kept as the name {name}, and not as what that held")
         return super().find_class(module, name)
 
 

@@ -100,6 +100,16 @@ class OddWords:
             return types.MappingProxyType(mapping)
         return getattr(mapping, kind.rpartition("_")[2])()
 
+    def class_view(self, owner: type) -> Any:
+        """A class's attributes."""
+        return vars(owner)
+
+    def global_random(self, module: str) -> Any:
+        """The generator behind the functions of ``random`` or ``numpy.random``."""
+        import importlib
+
+        return getattr(importlib.import_module(module), "_inst" if module == "random" else "_rand")
+
     def memory_view(self, exporter: Any) -> Any:
         """A memoryview of a whole object."""
         return memoryview(exporter)
