@@ -1,5 +1,6 @@
 """What models are shown after a move: the context of the point, and one line, which stays the same bytes."""
 
+import pytest
 from statebook.model.offline.turn import split_prompt
 from statebook.run.asking.request import window_of
 from statebook.run.seams import Silent
@@ -41,6 +42,82 @@ def test_two_moves_in_a_row_tell_of_both(worked):
     book.go("r1")
     book.ask("first, otherwise")
     assert book.last_context()[0].count("send") == 1
+
+
+def test_effects_of_a_line_that_was_left_before_are_still_told(worked):
+    """r3 sends; back before it; another run; back before r2: the letter is out all the same."""
+    book = worked(say("four"), say("five"), say("six"))
+    book.go("r3")
+    book.ask("fourth")
+    preview = book.foresee("r2")
+    assert [(done.run, done.tool) for done in preview.effects] == [(3, "send")]
+    book.do(preview)
+    book.ask("fifth")
+    assert 'Still done outside: send {"to": "ann"}.' in book.last_context()[-1]
+    book.go("r5")  # this line has the run that was told, and leaves it again
+    book.ask("sixth")
+    assert 'Still done outside: send {"to": "ann"}.' in book.last_context()[-1]
+
+
+def test_effects_that_the_line_has_itself_are_not_told(worked):
+    book = worked(say("four"), say("five"))
+    book.ask("fourth")
+    book.go("r4")
+    assert book.foresee("r2").effects, "of this line's own future"
+    book.ask("fifth")
+    assert "Still done outside" not in book.last_context()[-1]
+
+
+def test_what_was_done_on_a_line_that_a_redo_left_is_told_when_that_is_left_too(worked):
+    book = worked(call("send", {"to": "bob"}), say("four"), say("five"))
+    book.go("r3")
+    book.ask("fourth")
+    book.do(redo(book.session, parts_of(book.session)))
+    book.go("r2")
+    book.ask("fifth")
+    line = book.last_context()[-1]
+    assert line.index('send {"to": "ann"}') < line.index('send {"to": "bob"}')
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        ("files", "The person took the files back: they are as at checkpoint #"),
+        ("variables", "The person took the variables back: they are as at checkpoint #"),
+        ("variables+files", "The person took the variables and files back: they are as at checkpoint #"),
+        ("memory", "The person took the memory back: it is as at checkpoint #"),
+    ],
+)
+def test_parts_that_went_back_alone_are_told(worked, scope, told):
+    book = worked(say("four"), say("five"))
+    book.go("r3", scope)
+    book.ask("fourth")
+    line, _, prompt = book.last_context()[-1].partition("\n\n")
+    assert line.startswith(f"<rewound>{told}")
+    assert line.endswith("(after the answer to “second”).</rewound>")
+    assert "no part of this conversation" not in line
+    assert prompt == "fourth"
+    book.ask("fifth")
+    assert book.last_context()[-1] == "fifth", "said once"
+
+
+def test_parts_that_went_back_and_came_again_are_not_told(worked):
+    book = worked(say("four"))
+    book.go("r3", "files")
+    book.do(redo(book.session, parts_of(book.session)))
+    book.ask("fourth")
+    assert book.last_context()[-1] == "fourth"
+
+
+def test_a_part_that_goes_elsewhere_after_a_rewind_is_told_with_it(worked):
+    book = worked(say("four"))
+    book.go("r3")
+    book.go("r2", "files")
+    book.ask("fourth")
+    line = book.last_context()[-1]
+    assert "The person went back to this point" in line
+    assert "The person took the files back: they are as at checkpoint #1 (after the answer to “first”)." in line
+    assert "Still done outside: send" in line
 
 
 def test_a_redo_says_nothing(worked):

@@ -53,10 +53,15 @@ def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path, notebook
     assert found == {(False, False), (True, True), (True, False)}
 
 
+def cut_off(*_):
+    """As a kernel that dies: nothing after it is done."""
+    raise SystemExit
+
+
 def test_a_strangers_store_writes_no_file_when_it_is_opened(worked, monkeypatch, tmp_path):
     book = worked()
-    monkeypatch.setattr(type(book.session.keeper.files.mover), "apply", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    monkeypatch.setattr(type(book.session.keeper.files.mover), "apply", cut_off)
+    with pytest.raises(SystemExit):
         book.go("r2")
     monkeypatch.undo()
     monkeypatch.chdir(book.folder)
@@ -65,3 +70,44 @@ def test_a_strangers_store_writes_no_file_when_it_is_opened(worked, monkeypatch,
     assert book.file("made.txt") == "by r3\n"
     (notice,) = [notice for notice in book.temporary.notices if "cut off" in notice]
     assert "left as they are: made.txt" in notice
+
+
+@pytest.mark.parametrize("failing", ["apply", "swap", "both"])
+def test_an_error_after_it_is_decided_leaves_no_mixture(worked, monkeypatch, failing):
+    book = worked(say("next"))
+    mover, variables = type(book.session.keeper.files.mover), type(book.session.keeper.variables)
+    with monkeypatch.context() as broken:
+        if failing in ("apply", "both"):
+            broken.setattr(mover, "apply", lambda *_: 1 / 0)
+        if failing in ("swap", "both"):
+            broken.setattr(variables, "apply", lambda *_: 1 / 0)
+        moved = book.go("r2")
+    assert book.store.run_numbers() == [1]
+    assert book.file("made.txt") is None, "gone on with at once"
+    if failing == "apply":
+        assert not moved.failed
+    else:
+        (told,) = moved.failed
+        assert "`%agent rewind head --scope variables` brings them." in told
+        assert book.namespace["count"] == 2
+        book.go("head", "variables")
+    assert book.namespace["count"] == 1
+    assert "made" not in book.namespace
+    assert not finish_move(book.session), "nothing is left to be done"
+    book.ask("second, otherwise")
+    assert book.store.verify().whole
+
+
+def test_files_that_can_not_be_put_in_place_wait_for_the_next_kernel(worked, monkeypatch):
+    book = worked()
+    mover = type(book.session.keeper.files.mover)
+    with monkeypatch.context() as broken:
+        broken.setattr(mover, "apply", lambda *_: 1 / 0)
+        broken.setattr(mover, "roll_forward", lambda *_: 1 / 0)
+        moved = book.go("r2")
+    assert moved.failed == ("Not all files are in place: division by zero. The next kernel puts them there.",)
+    assert book.namespace["count"] == 1, "the other parts have moved"
+    assert book.file("made.txt") == "by r3\n"
+    book.temporary.restart(book.model)
+    assert book.file("made.txt") is None
+    assert any("was cut off; it is finished now" in notice for notice in book.temporary.notices)

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from pathlib import Path
 
 import pytest
 from statebook.errors import UsageError
@@ -16,6 +17,7 @@ from statebook.session.rewinding.plan import foresee
 from statebook.session.rewinding.points import head, point
 from statebook.session.rewinding.scope import parse_scope
 from statebook.state.files.moving import Mover
+from statebook.store.reading.checkpoints import Checkpoints
 from statebook.testing import call, say
 from statebook.ui.sheets.lines.preview import PreviewSheet
 
@@ -311,3 +313,98 @@ def test_the_way_back_from_a_return_is_by_its_number(worked):
     assert f"kept at #{moved.left}: %agent redo returns" in repr(PreviewSheet(moved.preview, moved)).replace("`", "")
     back = book.do(redo(book.session, parts_of(book.session)))
     assert f"%agent rewind #{back.left} returns" in repr(PreviewSheet(back.preview, back)).replace("`", "")
+
+
+def test_the_working_directory_and_the_environment_go_back_and_that_is_said(notebook, monkeypatch):
+    monkeypatch.setenv("PLACE", "here")
+    code = "import os; os.mkdir('sub'); os.chdir('sub'); os.environ['PLACE'] = 'there'; os.environ['MADE_BY_IT'] = '1'"
+    book = notebook(say("one"), call("python", {"code": code}), say("two"))
+    book.ask("first")
+    book.ask("second")
+    moved = book.go("r2")
+    assert (str(Path.cwd()), os.environ["PLACE"], "MADE_BY_IT" in os.environ) == (str(book.folder), "here", False)
+    around = f"the working directory ({book.folder}) and MADE_BY_IT, PLACE of the environment"
+    assert f"What goes back too: {around}." in repr(PreviewSheet(moved.preview))
+    assert f"What is as it was then too: {around}." in repr(PreviewSheet(moved.preview, moved))
+    back = redo(book.session, parts_of(book.session))
+    assert f"the working directory ({book.folder / 'sub'})" in back.around
+    book.do(back)
+    assert (str(Path.cwd()), os.environ["PLACE"], os.environ["MADE_BY_IT"]) == (str(book.folder / "sub"), "there", "1")
+    monkeypatch.delenv("MADE_BY_IT")
+
+
+def test_a_cell_that_shows_an_older_run_again_is_not_stale_in_the_next_kernel(worked):
+    book = worked(say("two anew"))
+    book.ask("second", cell_id="cell-2", fresh=True)
+    main = head(book.store, book.store.journal.find_branch("main"))
+    book.do(foresee(book.session, parts_of(book.session), main, parse_scope("all"), how="switch"))
+    assert [(each.cell, each.run) for each in stale_now(book.session)] == [("cell-2", 4)]
+    again = book.ask("second", cell_id="cell-2")
+    assert (again.number, again.replayed) == (2, True)
+    assert not stale_now(book.session)
+    book.temporary.restart(book.model)
+    assert not stale_now(book.session), "the next kernel knows what the cell shows"
+    fresh = head(book.store, book.store.journal.find_branch("main-2"))
+    book.do(foresee(book.session, parts_of(book.session), fresh, parse_scope("all"), how="switch"))
+    assert [(each.cell, each.run) for each in stale_now(book.session)] == [("cell-2", 2), ("cell-3", 3)]
+
+
+def test_a_long_preview_counts_what_it_does_not_list(notebook):
+    book = notebook(*(say(f"answer {number}") for number in range(45)))
+    for number in range(45):
+        book.ask(f"question {number}", cell_id=f"cell-{number}")
+    preview = book.foresee("r2", "+memory")
+    assert [run.number for run in preview.leaving] == list(range(2, 46))
+    text, html = repr(PreviewSheet(preview)), PreviewSheet(preview)._repr_html_()
+    assert "r45   leaves: question 44" in text
+    assert text.count("and 24 more") == 2, "runs that leave, and cells that will not match"
+    assert html.count("and 4 more") == 2
+    assert "question 1<" not in html
+
+
+def test_returning_with_a_flag_of_a_cell_keeps_what_is_left(notebook):
+    """``--branch`` and ``--fresh`` move the conversation only; what was there can be returned to."""
+    book = notebook(*map(say, ("one", "two", "three", "four")))
+    book.ask("first", cell_id="a")
+    book.namespace["df"] = 1
+    (book.folder / "mine.txt").write_text("mine")
+    book.ask("second", branch="idea", cell_id="b")
+    book.namespace["df2"] = 2
+    main = head(book.store, book.store.journal.find_branch("main"))
+    book.do(foresee(book.session, parts_of(book.session), main, parse_scope("all"), how="switch"))
+    assert (book.namespace.get("df"), book.namespace.get("df2")) == (1, None)
+    book.namespace["df"] = 3
+    fresh = book.ask("first", fresh=True, cell_id="a")
+    assert book.store.journal.branch.name == "main-2"
+    assert not fresh.notes
+    book.namespace["df"] = 4
+    book.do(foresee(book.session, parts_of(book.session), head_of(book, "main"), parse_scope("all"), how="switch"))
+    assert book.namespace["df"] == 3
+    assert book.store.verify().whole
+
+
+def head_of(book, name):
+    return head(book.store, book.store.journal.find_branch(name))
+
+
+def test_going_to_a_branch_by_a_flag_says_what_stays(notebook):
+    book = notebook(*map(say, ("one", "two", "three", "four")))
+    book.ask("first")
+    book.ask("second", branch="idea")
+    stay = "Variables stay as they are; `%agent switch idea` brings its own."
+    assert stay not in book.ask("third", branch="main").notes, "they are no other there"
+    book.namespace["df"] = 1
+    run = book.ask("fourth", branch="idea")
+    assert run.notes == [stay]
+    assert book.namespace["df"] == 1
+    reasons = [mark.reason for mark in Checkpoints(book.store).newest(20)]
+    assert reasons.count("left") == 1, "only where the line's end did not tell it already"
+
+
+def test_without_snapshots_a_flag_of_a_cell_leaves_no_checkpoint(notebook):
+    book = notebook(*map(say, ("one", "two")), snapshots="off")
+    book.ask("first", cell_id="a")
+    book.namespace["df"] = 1
+    run = book.ask("first", fresh=True, cell_id="a")
+    assert not run.notes
+    assert [mark.reason for mark in Checkpoints(book.store).newest(20)] == ["run_end", "run_end"]
