@@ -1,13 +1,17 @@
 """Going back and forth in a real shell: shown first, asked about, done; only a person decides."""
 
 import builtins
+import os
 import re
+import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 from statebook.errors import UsageError
+from statebook.magic.work import rewinding as work
 from statebook.testing import call, say
 
 
@@ -66,6 +70,79 @@ def test_a_person_is_asked_once(cell, worked, monkeypatch, word, branch):
     assert asked == ["Go back to where r2 began? [y/N] "]
     assert session.store.journal.branch.name == branch
     assert ("Nothing was moved" in printed) is (branch == "main")
+
+
+@pytest.mark.parametrize("pressed", ["asked", "foreseen"])
+def test_a_stop_before_the_move_moves_nothing_and_says_so(cell, worked, monkeypatch, pressed):
+    session = worked()
+
+    def press(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    if pressed == "asked":
+        monkeypatch.setattr(builtins, "input", press)
+    else:
+        monkeypatch.setattr(work, "foresee", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    before = session.store.journal.last_seq
+    _, printed = cell("%agent rewind r2")
+    assert "Nothing was moved." in printed
+    assert "before the run began" not in printed
+    assert session.store.journal.last_seq == before
+
+
+def test_a_run_on_another_branch_is_refused_and_says_where_it_stands(cell, use, shell):
+    session = use(say("one"), call("python", {"code": "made = df"}), say("other"), say("gone on"))
+    cell("%%agent\nfirst")
+    shell.user_ns["df"] = 1
+    cell("%%agent\nsecond")
+    cell("%agent rewind r2 --yes")
+    cell("%%agent\nother")
+    shell.user_ns["df"] = 7
+    status = repr(cell("%agent")[0])
+    assert "r2.2 waits on main" in status
+    assert "`%agent switch main` first, then `%agent approve r2.2` or `%agent reject r2.2`" in status
+    before = session.store.journal.last_seq
+    for line in ("approve r2", "reject r2.2", "resume r2"):
+        _, printed = cell(f"%agent {line}")
+        assert f"r2 stands on main: `%agent switch main` first, then `%agent {line}`." in printed
+    assert session.store.journal.last_seq == before, "no answer is kept either"
+    cell("%agent switch main --yes")
+    assert "gone on" in cell("%agent approve r2")[1]
+    assert shell.user_ns["made"] == 1, "with the variables of its own branch"
+
+
+def test_a_cell_whose_run_waits_on_another_branch_is_refused_too(cell, use):
+    session = use(call("python", {"code": "made = 5"}), say("anew"))
+    cell("%%agent\nfirst")
+    cell("%%agent --branch idea\nfirst")
+    _, printed = cell("%%agent\nfirst")
+    assert "r1 stands on main: `%agent switch main` first, then run the cell again, or with --fresh" in printed
+    assert session.store.journal.branch.name == "idea"
+    assert "anew" in cell("%%agent --fresh\nfirst")[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--label 12", "“12” can't be a name: it means a checkpoint's number."),
+        ("--label r7", "“r7” can't be a name: it means a run."),
+        ("--label main", "“main” can't be a label: a branch has that name."),
+        ("--branch 12", "“12” can't be a name: it means a checkpoint's number."),
+        ("--branch head", "“head” can't be a name: it means where you are."),
+        ("--branch draft", "“draft” can't be a branch's name: a checkpoint has that label."),
+        ("--fresh --branch 12", "“12” can't be a name: it means a checkpoint's number."),
+        ("--label x --branch x", "“x” can't be both the label and the branch."),
+    ],
+)
+def test_names_that_a_cell_gives_are_checked_before_anything_is_asked(cell, worked, flags, told):
+    session = worked()
+    cell("%agent checkpoint draft")
+    before, asked = session.store.journal.last_seq, len(session.model().requests)
+    _, printed = cell(f"%%agent {flags}\nthird")
+    assert told in printed
+    assert (session.store.journal.last_seq, len(session.model().requests)) == (before, asked)
 
 
 def test_back_and_forth(cell, worked, shell):
