@@ -62,5 +62,6 @@ FAULTS = {
     "a move that is not rolled forward": Fault(registry, "finish_move", lambda _: ""),
     "a head that moves in two transactions": Fault(Journal, "start_branch", _in_two),
     "a file that is written over whoever changed it": Fault(Mover, "_put", _whatever_is_there),
+    "files that are replaced before they are on disk": Fault(Mover, "_settle", lambda *_: None),
     "staged files that nobody removes": Fault(unfinished, "_sweep", lambda *_: None),
 }

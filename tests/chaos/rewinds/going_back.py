@@ -8,19 +8,15 @@ do is kept with the next one. ``careless`` names the files that were written wit
 """
 
 import os
+import random
 import sys
 from pathlib import Path
-from typing import ClassVar
 
 import simulated
 from book import WORK, Book, files_in
 from crash import lay_out
 from faults import FAULTS
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from lives import begin, end
-from statebook.errors import StatebookError
 from statebook.protocol.approvals import Grant, Rule
 from statebook.protocol.journal.events import GrantGiven
 from statebook.session.rewinding.move import fork, redo
@@ -33,7 +29,22 @@ from statebook.store.reading.checkpoints import Checkpoints
 PATHS = ("a.txt", "b.txt", "sub/a.txt", "sub/deep/c.txt")
 NAMES = ("x", "y", "z")
 SIZES = (3, 900, 20_000)
-SCOPES = ("all", "all", "all", "conversation", "+memory", "memory", "variables", "files", "files+variables")
+MOVES = 5
+"""Of a life."""
+SCOPES = (
+    "all",
+    "all",
+    "all",
+    "all",
+    "all",
+    "all",
+    "conversation",
+    "+memory",
+    "memory",
+    "variables",
+    "files",
+    "files+variables",
+)
 
 
 def content(path, number, size):
@@ -48,25 +59,24 @@ with open({path!r}, 'w') as file: file.write({content(path, number, size)!r})
 del file, os"""
 
 
-STEPS = st.one_of(
-    st.tuples(st.just("set"), st.sampled_from(NAMES), st.sampled_from(SIZES)),
-    st.tuples(st.just("share"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
-    st.tuples(st.just("append"), st.sampled_from(NAMES), st.just(0)),
-    st.tuples(st.just("drop"), st.sampled_from(NAMES), st.just(0)),
-    st.tuples(st.just("write"), st.sampled_from(PATHS), st.sampled_from(SIZES)),
-    st.tuples(st.just("open"), st.sampled_from(PATHS), st.sampled_from(SIZES)),
-    st.tuples(st.just("delete"), st.sampled_from(PATHS), st.just(0)),
-    st.tuples(st.just("remember"), st.just(""), st.just(0)),
-    st.tuples(st.just("send"), st.just(""), st.just(0)),
-)
-
-RICH = st.tuples(
-    st.tuples(st.just("set"), st.sampled_from(NAMES), st.sampled_from(SIZES)),
-    st.tuples(st.sampled_from(["write", "open"]), st.sampled_from(PATHS), st.sampled_from(SIZES)),
-    STEPS,
-    STEPS,
-)
-"""Runs that change all that a move is to take back."""
+def steps_of(dice):
+    """What the agent does in one run: (what, name, more); it changes variables and files, and mostly more."""
+    some = [
+        ("share", dice.choice(NAMES), dice.choice(NAMES)),
+        ("append", dice.choice(NAMES), 0),
+        ("drop", dice.choice(NAMES), 0),
+        ("delete", dice.choice(PATHS), 0),
+        ("open", dice.choice(PATHS), dice.choice(SIZES)),
+        ("remember", "", 0),
+        ("send", "", 0),
+    ]
+    one, other = dice.sample(PATHS, 2)
+    return [
+        ("set", dice.choice(NAMES), dice.choice(SIZES)),
+        (dice.choice(("write", "open")), one, dice.choice(SIZES)),
+        (dice.choice(("write", "open", "delete")), other, dice.choice(SIZES)),
+        *dice.sample(some, dice.randint(1, 2)),
+    ]
 
 
 def call_of(step, number):
@@ -89,22 +99,25 @@ def call_of(step, number):
     return "python", {"code": code}
 
 
-class GoingBack(RuleBasedStateMachine):
+class Life:
     """One life without crashes; they come later, from the record."""
 
-    folder = Path()
-    found: ClassVar[dict] = {}
-    lived = 0
-    name = ""
-
-    def __init__(self):
-        super().__init__()
-        GoingBack.lived += 1
-        begin(self.folder, f"{self.name}b{GoingBack.lived}", self.found)
-        self.book = Book(self.folder)
+    def __init__(self, folder, name, found):
+        self.dice = random.Random(name)
+        begin(folder, name, found)
+        self.folder, self.book = folder, Book(folder)
         self.number, self.moves, self.careless, self.kept = 0, 0, set(), {}
 
-    def teardown(self):
+    def live(self):
+        """Two runs; then moves, and other acts between them."""
+        acts = (self.work, self.work, self.work, self.edit, self.cell, self.permit, self.fork, self.restart)
+        ways = (self.rewind, self.rewind, self.rewind, self.redo, self.redo, self.switch)
+        self.work()
+        self.work()
+        for _ in range(MOVES):
+            for act in self.dice.sample(acts, self.dice.choice((0, 1, 1, 2))):
+                act()
+            any(self._move(way) for way in self.dice.sample(ways, 3))
         self.book.close()
         end(self.folder)
 
@@ -113,23 +126,18 @@ class GoingBack(RuleBasedStateMachine):
 
     # -- what changes the parts ------------------------------------------------------------------------------------
 
-    @initialize(runs=st.tuples(RICH, RICH))
-    def begin(self, runs):
-        for steps in runs:
-            self.work(steps)
-
-    @rule(steps=st.lists(STEPS, min_size=1, max_size=3))
-    def work(self, steps):
+    def work(self):
         """A run of the agent."""
+        steps = steps_of(self.dice)
         self.number += 1
         self.note("acting")
         self.careless |= {name for what, name, _ in steps if what in ("open", "delete", "write")}
         self.book.ask(self.number, [call_of(step, self.number * 10 + n) for n, step in enumerate(steps)])
         self._noted("calm")
 
-    @rule(path=st.sampled_from(PATHS), size=st.sampled_from(SIZES))
-    def edit(self, path, size):
+    def edit(self):
         """The person writes a file, with an editor that asks the disk to keep it."""
+        path, size = self.dice.choice(PATHS), self.dice.choice(SIZES)
         self.number += 1
         self.note("acting")
         target = self.book.folder / path
@@ -145,29 +153,25 @@ class GoingBack(RuleBasedStateMachine):
             os.close(handle)
         self.careless.discard(path)
 
-    @rule(name=st.sampled_from(NAMES))
-    def cell(self, name):
+    def cell(self):
         """An ordinary cell."""
         self.number += 1
         self.note("acting")
-        self.book.namespace[name] = [f"by hand {self.number}"] * 5
+        self.book.namespace[self.dice.choice(NAMES)] = [f"by hand {self.number}"] * 5
 
-    @rule(verdict=st.sampled_from(["allow", "deny"]), grant=st.booleans())
-    def permit(self, verdict, grant):
+    def permit(self):
+        """Something is allowed, or not."""
         self.note("acting")
-        if grant:
+        if self.dice.random() < 0.5:
             self.book.store.commit([(Place(), GrantGiven(Grant("send")))])
         else:
-            self.book.session.permissions.set(Rule("send", verdict))
+            self.book.session.permissions.set(Rule("send", self.dice.choice(("allow", "deny"))))
 
-    @rule(name=st.sampled_from(["", "side"]), back=st.integers(0, 30))
-    def fork(self, name, back):
+    def fork(self):
+        """A branch that is left alone for now."""
         self.note("acting")
-        target = self._point(back)
-        if target is not None and not self.book.store.journal.find_branch(name or "nothing"):
-            fork(self.book.session, target, name)
+        fork(self.book.session, self._point())
 
-    @rule()
     def restart(self):
         """Another kernel, which is given the variables of the head."""
         self.note("acting")
@@ -177,41 +181,41 @@ class GoingBack(RuleBasedStateMachine):
 
     # -- moves -----------------------------------------------------------------------------------------------------
 
-    @rule(back=st.integers(0, 30), scope=st.sampled_from(SCOPES), overwrite=st.booleans())
-    def rewind(self, back, scope, overwrite):
-        target = self._point(back)
-        over = PATHS if overwrite else ()
-        if target is not None:
-            self._move(lambda session, parts: foresee(session, parts, target, parse_scope(scope), overwrite=over))
+    def rewind(self):
+        """What going to some point would do."""
+        target, scope, overwrite = self._point(), parse_scope(self.dice.choice(SCOPES)), self._overwritten()
+        return lambda session, parts: foresee(session, parts, target, scope, overwrite=overwrite)
 
-    @rule(back=st.integers(2, 12), overwrite=st.booleans())
-    def rewind_all(self, back, overwrite):
-        self.rewind(back, "all", overwrite)
+    def redo(self):
+        """What returning from the last move would do."""
+        overwrite = self._overwritten()
+        return lambda session, parts: redo(session, parts, overwrite=overwrite)
 
-    @rule(overwrite=st.booleans())
-    def redo(self, overwrite):
-        self._move(lambda session, parts: redo(session, parts, overwrite=PATHS if overwrite else ()))
-
-    @rule(place=st.integers(0, 5), scope=st.sampled_from(SCOPES))
-    def switch(self, place, scope):
-        journal = self.book.store.journal
+    def switch(self):
+        """What going to another branch would do; None where there is none."""
+        journal, scope = self.book.store.journal, parse_scope(self.dice.choice(SCOPES))
         branches = [each for each in journal.branches.values() if each.number != journal.current]
-        if branches:
-            target = head(self.book.store, branches[place % len(branches)])
-            self._move(lambda session, parts: foresee(session, parts, target, parse_scope(scope), how="switch"))
+        if not branches:
+            return None
+        target = head(self.book.store, self.dice.choice(branches))
+        return lambda session, parts: foresee(session, parts, target, scope, how="switch")
 
-    def _move(self, foresee):
-        """A move, which may be refused."""
-        before = self.book.state()
+    def _overwritten(self):
+        return PATHS if self.dice.random() < 0.5 else ()
+
+    def _move(self, way):
+        """Whether it moved: there may be nothing to do."""
+        wanted, before = way(), self.book.state()
         self.moves += 1
-        self.note("moving", move=self.moves, state=before, kept=self.kept)
-        if self.book.move(foresee) is None:
+        self.note("moving", move=self.moves, how=way.__name__, state=before, kept=self.kept)
+        if wanted is None or self.book.move(wanted) is None:
             self.note("acting")
-            return
+            return False
         after = files_in(self.book.folder)
         changed = {path for path in PATHS if before["files"].get(path) != after.get(path)}
         self.careless -= changed  # whoever moves a file asks the disk to keep it
         self._noted("moved", move=self.moves)
+        return True
 
     def _noted(self, what, **said):
         """All there is now is kept at a checkpoint."""
@@ -219,15 +223,12 @@ class GoingBack(RuleBasedStateMachine):
         self.kept = {part: state[part] for part in ("variables", "same")}
         self.note(what, state=state, **said)
 
-    def _point(self, back):
-        """One of the last points: a checkpoint, or where a run or its second step began."""
+    def _point(self):
+        """A checkpoint, or where a run or one of its steps began."""
         store = self.book.store
         marks = [str(n) for n in range(1, store.journal.head_checkpoint() + 1) if Checkpoints(store).find(n)]
-        names = [*marks, *(f"r{n}" for n in store.run_numbers()), *(f"r{n}.2" for n in store.run_numbers())]
-        try:
-            return point(store, names[-1 - back % len(names)]) if names else None
-        except StatebookError:  # there may be no such step
-            return None
+        runs = [f"r{n}" for n in store.run_numbers()]
+        return point(store, self.dice.choice([self.dice.choice(marks), *runs, *(f"{run}.2" for run in runs)]))
 
 
 def opened_once(folder):
@@ -241,18 +242,11 @@ def opened_once(folder):
 
 def main(folder, count, number, fault="nothing"):
     simulated.install()
-    GoingBack.folder, GoingBack.name, GoingBack.found = folder, f"{number}.", opened_once(folder)
-    made = settings(
-        max_examples=count,
-        stateful_step_count=8,
-        deadline=None,
-        database=None,
-        phases=(Phase.generate,),
-        suppress_health_check=list(HealthCheck),
-    )
+    found = opened_once(folder)
     with FAULTS[fault].made():
-        run_state_machine_as_test(seed(number)(GoingBack), settings=made)
+        for life in range(int(count)):
+            Life(folder, f"{number}.b{life}", found).live()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])
+    main(Path(sys.argv[1]), *sys.argv[2:])
