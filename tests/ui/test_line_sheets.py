@@ -1,5 +1,7 @@
 """The tree, the preview and the comparison: as HTML that shows nothing but text, and as text that reads the same."""
 
+import html
+import re
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -203,6 +205,29 @@ def test_a_row_says_what_happened_in_few_words():
         "● #2     In [4]: df = 0  Δ df · now",
         "● #1     “raw data”  now",
     ]
+
+
+def text_without_style(sheet):
+    """What is read where the style sheet and drawings were taken away."""
+    kept = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", sheet._repr_html_(), flags=re.DOTALL)
+    lines = html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"</(?:div|p|summary|tr|li)>", "\n", kept))).splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def test_a_notebook_that_is_not_trusted_still_reads_well():
+    tree = Tree((row(3, 2), row(2, 1), row(1, 1)), (Line(1, "main", 0), Line(2, "two", 1)), 2, 3)
+    lines = text_without_style(TreeSheet(tree, NOW))
+    assert lines[:3] == ["● #3 [two] r3 q3 · 3 h ago", "│ ● #2 [main] r2 q2 · 2 h ago", "╰─● #1 r1 q1 · 1 h ago"]
+    lines = text_without_style(
+        PreviewSheet(preview(diffs=(FileDiff("a.txt", "changed", 1, 1, "@@ @@\n-x\n+y\n", ""),)))
+    )
+    assert lines[:3] == [
+        "Go back to where r2 began?",
+        "from #6 to #1, on the new branch main-2",
+        "Conversation r2 and r3 leave",
+    ]
+    at = lines.index("a.txt +1 −1@@ @@")
+    assert lines[at + 1 : at + 3] == ["-x", "+y"]
 
 
 def test_an_older_part_of_a_tree_names_no_heads():

@@ -9,7 +9,7 @@ from statebook.ids import run_name
 from statebook.session.rewinding.looking.compare import Comparison, VariableChange
 from statebook.ui.escape import code, one_line, opening, prose, visible, words
 
-from .pieces import count, diff_html, diff_text, line_cell, listed, section, style, table
+from .pieces import count, diff_html, diff_text, heading, line_cell, listed, section, style, table
 
 _WIDE = 90
 _UNFOLDED = 8
@@ -35,7 +35,7 @@ class ComparisonSheet:
         )
         notes = "".join(f"<div>{prose(note)}</div>" for note in self.found.notes)
         foot = f'<div class="sb-foot">{notes}</div>' if notes else ""
-        return f'<div class="sb-lines">{style()}<p class="sb-head">{prose(self.headline)}</p>{sections}{foot}</div>'
+        return f'<div class="sb-lines">{style()}{heading(self.headline)}{sections}{foot}</div>'
 
     def bundle(self) -> dict[str, str]:
         """As IPython displays it."""

@@ -1,4 +1,8 @@
-"""The pieces that the sheets of lines are made of: folding sections, tables, diffs; as HTML and text."""
+"""The pieces that the sheets of lines are made of: folding sections, tables, diffs; as HTML and text.
+
+In a notebook that is not trusted, and on GitHub, the style sheet and drawings are lost. So elements are parted by
+spaces, lines end with line breaks, and what is to be read only there is `bare`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from statebook.ui.escape import code, one_line, prose, visible, words
 
 _DIFF_LINES = 40
 """Lines of one diff in a terminal."""
+_LEFT = 'style="text-align:left"'
 LISTED = 40
 """Rows of a section that are drawn; the rest is counted."""
 SHORT = 20
@@ -25,19 +30,29 @@ def style() -> str:
 
 def section(name: str, told: str, inside: str = "", *, unfolded: bool = False) -> str:
     """A line that unfolds what is ``inside`` (HTML); a plain one where nothing is."""
-    line = f'<span class="sb-name">{words(name)}</span><span class="sb-told">{prose(told)}</span>'
+    line = f'<b class="sb-name">{words(name)}</b> <span class="sb-told">{prose(told)}</span>'
     if not inside:
-        return f'<div class="sb-plain"><span style="width:.9em;flex:none"></span>{line}</div>\n'
+        return f'<div class="sb-plain">{line}</div>\n'
     opened = " open" if unfolded else ""
     return f'<details{opened}><summary>{line}</summary><div class="sb-in">{inside}</div></details>\n'
+
+
+def heading(text: str) -> str:
+    """The first line of a sheet."""
+    return f'<p class="sb-head"><b>{prose(text)}</b></p>'
+
+
+def bare(text: str) -> str:
+    """What stands only where the style sheet was taken away."""
+    return f'<span class="sb-bare">{words(text)}</span>'
 
 
 def table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, total: int = 0) -> str:
     """Rows of HTML cells, with a line for those beyond `LISTED`; ``total`` counts also those that were left out."""
     shown = list(rows)
     total = max(total, len(shown))
-    top = f"<tr>{''.join(f'<th>{words(name)}</th>' for name in head)}</tr>" if head else ""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in shown[:LISTED])
+    top = f"<tr>{''.join(f'<th {_LEFT}>{words(name)}</th>' for name in head)}</tr>" if head else ""
+    body = "".join(f"<tr>{''.join(f'<td {_LEFT}>{cell}</td>' for cell in row)}</tr>" for row in shown[:LISTED])
     more = f'<div class="sb-quiet">and {total - LISTED:,} more</div>' if total > LISTED else ""
     return f"<table>{top}{body}</table>{more}"
 
@@ -59,7 +74,7 @@ def diff_html(diff: FileDiff, remark: str = "") -> str:
     counts += [f'<span class="sb-bad">−{diff.removed}</span>'] if diff.removed else []
     told = f' <span class="sb-quiet">{words(diff.note)}</span>' if diff.note else ""
     warned = f' <span class="sb-warn">{words(remark)}</span>' if remark else ""
-    lines = "".join(f'<span class="{_kind(line)}">{code(line) or " "}</span>' for line in diff.text.splitlines())
+    lines = "".join(f'<span class="{_kind(line)}">{code(line) or " "}\n</span>' for line in diff.text.splitlines())
     body = f"<pre>{lines}</pre>" if lines else ""
     return f'<div class="sb-file"><code>{code(diff.path)}</code> {" ".join(counts)}{told}{warned}{body}</div>'
 

@@ -14,7 +14,20 @@ from statebook.state.snapshots.fates import Outcome
 from statebook.tools.policy import show_rule
 from statebook.ui.escape import code, one_line, opening, prose, visible, words
 
-from .pieces import LISTED, SHORT, count, diff_html, diff_text, line_cell, listed, section, shortened, style, table
+from .pieces import (
+    LISTED,
+    SHORT,
+    count,
+    diff_html,
+    diff_text,
+    heading,
+    line_cell,
+    listed,
+    section,
+    shortened,
+    style,
+    table,
+)
 
 _VERBS = {"rewind": "Go back to", "undo": "Undo to", "redo": "Return to", "switch": "Switch to"}
 _DONE = {"rewind": "Back at", "undo": "Undone: back at", "redo": "Returned to", "switch": "Now at"}
@@ -58,7 +71,7 @@ class PreviewSheet:
         notes = "".join(f"<div>{prose(note)}</div>" for note in self._notes)
         foot = f'<div class="sb-foot">{notes}</div>' if notes else ""
         return (
-            f'<div class="sb-lines">{style()}<p class="sb-head">{prose(self.headline)}</p>'
+            f'<div class="sb-lines">{style()}{heading(self.headline)}'
             f'<p class="sb-sub">{words(self._where)}</p>\n{sections}{alert}{foot}</div>'
         )
 

@@ -10,7 +10,7 @@ from statebook.session.rewinding.looking.tree import Line, Row, Tree
 from statebook.ui.escape import code, one_line, opening, prose, visible, words
 
 from .graph import Cell, Graph, laid_out
-from .pieces import count, listed, style
+from .pieces import bare, count, listed, style
 
 _PITCH, _HEIGHT, _RADIUS = 16, 27, 4.5
 _OVER = 1
@@ -67,22 +67,24 @@ class TreeSheet:
         if not self.tree.rows:
             return f"<p>{words(_NOTHING)}</p>"
         graph = laid_out(self.tree)
-        rows = "".join(self._row(index, row, graph) for index, row in enumerate(self.tree.rows))
+        letters = max(2 * min(graph.lanes, _LANES), 2)
+        rows = "".join(self._row(index, row, graph, letters) for index, row in enumerate(self.tree.rows))
         return (
             f'<div class="sb-lines sb-tree">{style()}<div class="sb-rows">{rows}</div>'
             f'<div class="sb-foot">{"".join(f"<div>{prose(line)}</div>" for line in self._foot)}</div></div>'
         )
 
-    def _row(self, index: int, row: Row, graph: Graph) -> str:
+    def _row(self, index: int, row: Row, graph: Graph, letters: int) -> str:
         refs = "".join(self._pills(index, row, graph))
         told = row.told
         whole = one_line(told.prompt, 300) if told else ""
         off = "" if row.on_head else " sb-off"
         return (
             f'<div class="sb-row{off}" title="{code(whole)}">{_svg(graph.cells[index], graph.lanes)}'
-            f'<span class="sb-number">{words(checkpoint_name(row.number))}</span>'
-            f'<span class="sb-what{" sb-code" * _is_cell(row)}">{refs}{words(one_line(_what(row), 160))}</span>'
-            f'<span class="sb-extra">{words(_extra(row))}</span>'
+            f'<code class="sb-bare">{_drawn(graph.cells[index]).ljust(letters).replace(" ", "&nbsp;")}</code>'
+            f'<span class="sb-number">{words(checkpoint_name(row.number))}</span> '
+            f'<span class="sb-what{" sb-code" * _is_cell(row)}">{refs}{words(one_line(_what(row), 160))}</span> '
+            f'{bare("· ")}<span class="sb-extra">{words(_extra(row))}</span>{bare(" · ") if _extra(row) else ""}'
             f'<span class="sb-time">{words(_ago(self.now, row.time))}</span></div>\n'
         )
 
@@ -90,9 +92,11 @@ class TreeSheet:
         pills = []
         for line in graph.heads.get(index, []):
             kind = "sb-ref sb-here" if line.number == self.tree.current else "sb-ref"
-            pills.append(f'<span class="{kind}">{words(one_line(line.name, 40))}</span>')
+            pills.append(f'{bare("[")}<span class="{kind}">{words(one_line(line.name, 40))}</span>{bare("] ")}')
         if row.label and not _is_cell(row):
-            pills.append(f'<span class="sb-ref sb-label">{words(one_line(row.label, 60))}</span>')
+            pills.append(
+                f'{bare("“")}<span class="sb-ref sb-label">{words(one_line(row.label, 60))}</span>{bare("” ")}'
+            )
         return pills
 
     def _refs(self, index: int, row: Row, graph: Graph) -> str:
