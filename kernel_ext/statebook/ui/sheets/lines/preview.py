@@ -234,8 +234,8 @@ class PreviewSheet:
         if preview.around and not self.brief:
             verb = "goes back too" if self.moved is None else "is as it was then too"
             notes.append(f"What {verb}: {listed(preview.around)}.")
-        if self.moved is None and preview.files.of("conflict"):
-            notes.append("`--overwrite` takes back what is left of files, too, where what is there now can be kept.")
+        if self.moved is None and any(not (step.present and step.present.why) for step in preview.files.of("conflict")):
+            notes.append("`--overwrite` takes back what is left of files, too.")
         if self.moved is not None:
             notes += self.moved.failed
             cells = [f"{each.name}: run again `{one_line(each.cell, 60)}`" for each in self.moved.lost if each.cell]
