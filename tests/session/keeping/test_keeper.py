@@ -1,6 +1,8 @@
 """What a session's checkpoints keep, that it never harms a run, and what a new kernel gets back."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import statebook
@@ -319,3 +321,28 @@ def test_a_kernel_that_died_with_calls_half_done_leaves_what_was_kept_before_the
     (note,) = go(second.resume(1)).notes
     assert names["x"] == "before"
     assert note.endswith("They are as of #1, without what was done after it.")
+
+
+def test_what_is_not_unicode_keeps_nothing_from_being_kept(kept_in, go, tmp_path, monkeypatch):
+    """Texts of objects, names, the working directory and the environment may hold half of a surrogate pair."""
+    odd = tmp_path / os.fsdecode(b"\xff\xfe")
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    session, names = kept_in(
+        python("class B:\n    def __reduce__(self): raise ValueError('\\ud800 \\x00')\nb = B()\nq = [B()]"),
+        say("Done."),
+    )
+    names |= {"\ud800": 5, "a\0b": 1, 5: 1, "x": [1]}
+    variables = session.session.keeper.variables
+    variables.now()
+    monkeypatch.setenv("ODD", str(odd))
+    go(session.ask("Go."))
+    before, *_, end = checkpoints(session)
+    assert before[1]
+    assert end[1]
+    os.chdir(tmp_path)
+    os.environ["ODD"] = "else"
+    prepared = variables.prepare(before[1])
+    assert {each.name for each in prepared.outcomes} == {"x", "B", "b", "q"}
+    assert variables.apply(prepared).failed == ()
+    assert Path.cwd() == Path(os.environ["ODD"]) == odd

@@ -12,6 +12,7 @@ from typing import Any
 
 from statebook.redaction import quotable
 
+from .contents.groups import readable
 from .seams import Chunks, digest_of
 
 _SECRET = re.compile(
@@ -38,8 +39,8 @@ class Surroundings:
         """As JSON-able values; the random states are a chunk of JSON."""
         changes, secret = self._changes()
         return {
-            "folder": _folder(),
-            "environment": changes,
+            "folder": _kept(_folder()),
+            "environment": {name: _kept(value) for name, value in changes.items() if readable(name) == name},
             "secret": secret,
             "random": self._read_random(),
         }
@@ -59,13 +60,13 @@ class Surroundings:
     def restore(self, values: Mapping[str, Any]) -> list[str]:
         """Make them as they were; gives what could not be, in words."""
         failed = []
-        folder = values.get("folder", "")
+        folder, environment = _text(values.get("folder", "")) or "", _texts(values.get("environment", {}))
         try:
             if folder and folder != _folder():
                 os.chdir(folder)
         except OSError as error:
-            failed.append(f"the working directory {folder}: {error.strerror}")
-        self._restore_environment(values.get("environment", {}), values.get("secret", []))
+            failed.append(f"the working directory {readable(folder)}: {error.strerror}")
+        self._restore_environment(environment, values.get("secret", []))
         if values.get("random"):
             digest, size = values["random"]
             data = bytearray(size)
@@ -75,9 +76,9 @@ class Surroundings:
 
     def differing(self, values: Mapping[str, Any]) -> list[str]:
         """What `restore` would change of the working directory and the environment, in words, and not of randomness."""
-        folder = values.get("folder", "")
-        told = [f"the working directory ({folder})"] if folder and folder != _folder() else []
-        wanted = self._wanted(values.get("environment", {}), values.get("secret", []))
+        folder, environment = _text(values.get("folder", "")) or "", _texts(values.get("environment", {}))
+        told = [f"the working directory ({readable(folder)})"] if folder and folder != _folder() else []
+        wanted = self._wanted(environment, values.get("secret", []))
         names = [name for name, value in wanted.items() if os.environ.get(name) != value]
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -116,6 +117,19 @@ class Surroundings:
 def is_secret(name: str, value: str) -> bool:
     """Whether a variable of the environment looks like something that must not be stored."""
     return _SECRET.search(name) is not None or quotable(value) != " ".join(value.split()).rstrip(". ")
+
+
+def _kept(text: str | None) -> Any:
+    """Text as JSON takes it; what is not Unicode as its bytes, as a path may be of any."""
+    return text if text is None or readable(text) == text else list(os.fsencode(text))
+
+
+def _text(value: Any) -> str | None:
+    return os.fsdecode(bytes(value)) if isinstance(value, list) else value
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: _text(value) for name, value in values.items()}
 
 
 def _folder() -> str:

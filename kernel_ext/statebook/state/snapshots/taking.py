@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .contents.cutting import memory_cuts, stream_cuts, without_frames
-from .contents.groups import ATOMS, Sets, type_name, unite_by_marks, unite_by_objects
+from .contents.groups import ATOMS, Sets, readable, type_name, unite_by_marks, unite_by_objects
 from .contents.pins import Pin, Pins, Place
 from .manifest import Group, Manifest, Missing
 from .pickling.pickler import Dump, Found, SnapshotPickler
@@ -162,7 +162,7 @@ class Taking:
     def _miss(self, names: Sequence[str], why: str) -> None:
         for name in names:
             value = self.values[name]
-            self.missing[name] = Missing(type_name(type(value)), why, live=self.pickler.live.token(value))
+            self.missing[name] = Missing(type_name(type(value)), readable(why), live=self.pickler.live.token(value))
 
     def _pickle(self, names: tuple[str, ...], shared: frozenset[int], memo: bool) -> Unit | None:
         """Pickle variables together; None, and they are named as missing, when that can't be done."""
@@ -355,7 +355,7 @@ class Taking:
                 group.names, " ".join(f"it can't be loaded again: {type(error).__name__}: {error}".split())[:200]
             )
             return None
-        return replace(group, notes=(*group.notes, *notes))
+        return replace(group, notes=(*group.notes, *map(readable, notes)))
 
     def _hold(self, unit: Unit, pieces: tuple[Pieces, ...]) -> None:
         """Hold shallow copies of the unit's pandas objects until it is captured again."""

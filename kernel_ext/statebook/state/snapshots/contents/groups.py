@@ -23,7 +23,12 @@ def qualified(kind: type) -> str:
 
 def type_name(kind: type) -> str:
     """The same for people: built-in types go without their module."""
-    return qualified(kind).removeprefix("builtins.")
+    return readable(qualified(kind).removeprefix("builtins."))
+
+
+def readable(text: str) -> str:
+    """Text as a manifest can hold it: half of a surrogate pair, which no JSON takes, is spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented)})

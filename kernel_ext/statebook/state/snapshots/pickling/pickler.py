@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from statebook.state.snapshots.contents.groups import type_name
+from statebook.state.snapshots.contents.groups import readable, type_name
 from statebook.state.snapshots.contents.memory import Buffers
 
 from .lost import Live
@@ -120,15 +120,15 @@ class SnapshotPickler(pickle.Pickler):
 
     def lose(self, value: Any, why: str) -> Any:
         """A placeholder for ``value``, which is reported as lost."""
-        name = type_name(type(value))
+        name, why = type_name(type(value)), readable(why)
         self.found.lost.append((name, why))
         self.found.placeholders.add(id(value))
         return Loading.lost, (name, why, self.live.token(value))
 
     def note(self, text: str) -> None:
         """Say that something comes back in another form."""
-        if text not in self.found.notes:
-            self.found.notes.append(text)
+        if readable(text) not in self.found.notes:
+            self.found.notes.append(readable(text))
 
     def reducer_override(self, value: Any, /) -> Any:
         """The reducer of the value's type; what it gives is as of ``__reduce_ex__``, or NotImplemented."""

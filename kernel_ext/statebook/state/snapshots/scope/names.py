@@ -39,7 +39,7 @@ def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[di
 @functools.lru_cache(maxsize=1 << 14)
 def is_of_user(name: Any) -> bool:
     """Whether code of the user's may have made a variable of this name: it is not Python's or IPython's own."""
-    return isinstance(name, str) and _IPYTHON.fullmatch(name) is None and name not in _PYTHON
+    return isinstance(name, str) and name.isprintable() and _IPYTHON.fullmatch(name) is None and name not in _PYTHON
 
 
 def _is_of_shell(value: Any) -> bool:
