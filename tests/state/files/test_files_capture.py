@@ -387,3 +387,9 @@ def test_a_folder_that_became_a_link_is_not_looked_through(root, files, tmp_path
     manifest, changed = files.after()
     assert {change.path: bool(change.after) for change in changed} == {"d": True, "d/x": False}
     assert manifest.digests() == set()
+
+
+def test_a_content_that_takes_more_memory_than_there_is_is_not_begun(chunks):
+    _, ((piece, _),), _ = reading.put(b"small", (), chunks)
+    with pytest.raises(StoreDamaged, match="GB are free"):
+        fetch(((piece, 1 << 40),) * 1000, chunks)

@@ -7,8 +7,9 @@ import stat
 import time
 from io import FileIO
 
+from statebook.errors import StoreDamaged
 from statebook.state.snapshots.contents.cutting import stream_cuts
-from statebook.state.snapshots.seams import Chunks, Piece, Pieces, digest_of
+from statebook.state.snapshots.seams import Chunks, Piece, Pieces, check_room, digest_of
 
 from .places import BINARY, NOFOLLOW, NONBLOCK, Place
 
@@ -117,8 +118,13 @@ def _same_at_end(view: memoryview, known: Pieces, start: int) -> tuple[list[Piec
 
 
 def fetch(pieces: Pieces, chunks: Chunks) -> bytearray:
-    """The content that the pieces make up. Raises StoreDamaged when one is missing or damaged."""
-    data = bytearray(sum(size for _, size in pieces))
+    """The content that the pieces make up. Raises StoreDamaged when one is missing or damaged, or memory is short."""
+    size = sum(size for _, size in pieces)
+    try:
+        check_room(size)
+    except ValueError as error:
+        raise StoreDamaged(f"A kept content can't be read: {error}.", "Nothing of it is put back.") from error
+    data = bytearray(size)
     view = memoryview(data)
     place = 0
     for digest, size in pieces:

@@ -15,8 +15,9 @@ from .fates import Outcome, of_missing, with_ends
 from .manifest import Group, Manifest
 from .pickling.trial import load_group
 from .pickling.unpickler import NotPlain
-from .pickling.words.loading import Loading, check_room
+from .pickling.words.loading import Loading
 from .scope.names import split
+from .seams import check_room
 from .surroundings import Surroundings
 from .taking import Capture
 

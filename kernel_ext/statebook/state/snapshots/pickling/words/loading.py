@@ -11,7 +11,7 @@ from typing import Any
 
 from statebook.state.snapshots.contents.pins import Pin
 from statebook.state.snapshots.pickling.lost import Live
-from statebook.state.snapshots.seams import Chunks, Pieces
+from statebook.state.snapshots.seams import Chunks, Pieces, check_room
 
 from .arrays import ArrayWords
 from .code import CodeWords
@@ -41,17 +41,3 @@ class Loading(ArrayWords, TableWords, CodeWords, OddWords):
             array.flags.writeable = False
         if any(reference() is None for reference in self.targets):
             self.gone.append(("weakref", "nothing that was captured holds its target"))
-
-
-_CARELESS = 64 << 20
-"""Bytes up to which nobody asks whether there is room."""
-
-
-def check_room(size: int) -> None:
-    """Raise ValueError when ``size`` bytes are more than there are: a manifest can ask for any number of them."""
-    if size > _CARELESS:
-        import psutil
-
-        free = psutil.virtual_memory().available
-        if size > free:
-            raise ValueError(f"it takes {size / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free")
