@@ -42,7 +42,7 @@ async def vacuum(host: Host, flags: Flags) -> None:
             return
     perform(session.store, planned, rewriter=rewriter)
     session.keeper.forget()  # what it knew of the newest rows, whose signatures may be others now
-    note(f"It is done: {_size(planned.bytes)} are free now.")
+    note(f"It is done{f': {_size(planned.bytes)} are free now' if planned.bytes else ''}.")
 
 
 def _sheet(planned: VacuumPlan) -> Sheet:
