@@ -82,3 +82,29 @@ def test_a_next_kernel_goes_back_to_variables_of_the_one_before(kernel_on, noteb
     done = later.cell("%agent rewind kept --yes")
     assert done.reply["status"] == "ok", done
     assert later.cell("print(rows.sum(), made)").text.strip() == "10 5"
+
+
+def test_files_of_a_call_that_a_kill_cut_off_are_named_and_taken_back_once_its_run_goes_on(kernel_on, notebook, home):
+    """Nobody looked at what it did: till its run goes on, it can't be told from what a person did meanwhile."""
+    first = kernel_on(notebook, env=home)
+    old, new = notebook.parent / "old.txt", notebook.parent / "new.txt"
+    old.write_text("original")
+    dying = "open('new.txt', 'w').write('half'); open('old.txt', 'w').write('half'); import os; os.kill(os.getpid(), 9)"
+    first.cell(f"use(say('one'), call('python', {{'code': {dying!r}}}))\n%agent tools allow python")
+    first.cell("%%agent\nfirst", cell_id="a")
+    first.send("%%agent\nsecond", cell_id="b")
+    first.manager.provisioner.process.wait(60)
+    second = kernel_on(notebook, env=home)
+    second.cell("use(say('done'))")
+    told = second.cell("%agent rewind r2 --yes").shown
+    assert "Files         new.txt and old.txt left" in told
+    assert "it differs, and nobody can tell who changed it" in told
+    assert "(in doubt)  (r2.2)" in told
+    assert (old.read_text(), new.exists()) == ("half", True)
+    assert second.cell("%agent redo --yes").reply["status"] == "ok"
+    assert "done" in second.cell("%agent settle r2.2 skip").shown
+    told = second.cell("%agent rewind r2 --yes").shown
+    assert "Files         old.txt written back, new.txt removed" in told
+    assert (old.read_text(), new.exists()) == ("original", False)
+    assert second.cell("%agent redo --yes").reply["status"] == "ok"
+    assert (old.read_text(), new.read_text()) == ("half", "half")

@@ -55,6 +55,7 @@ def test_ordinary_cells_are_undone_and_brought_back(kernel_on, notebook, env):
     kernel.cell("df['b'] = df['a'] * 2")
     undone = kernel.cell("%agent undo 2")
     assert undone.reply["status"] == "ok", undone
+    assert "Files stay as they are: only variables go back." in undone.shown
     assert kernel.cell("print(df.shape, id(other) == before)").text == "(3, 1) True\n"
     redone = kernel.cell("%agent redo --yes")
     assert redone.reply["status"] == "ok", redone

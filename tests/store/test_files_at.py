@@ -86,13 +86,18 @@ def test_what_was_touched_counts_on_whichever_branch_it_was(store, made, did):
     assert at.touches(since) == [(FileChange("a", "", "1"), 2), (FileChange("a", "1", ""), 0)]
     assert at.touches(store.journal.last_seq) == []
     assert at.taken("f9") == 0
+    made("moved", "f1", run=0)
+    assert at.taken("f1") == since, "some of them may have been left as they were"
+    made("left", "f1", run=0)
+    assert at.taken("f1") == store.journal.last_seq
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "run", "watched"),
-    [("f1", "f2", 1, True), ("", "f2", 1, False), ("f1", "", 1, False), ("f1", "f2", 2, False)],
+    ("looks", "watched"),
+    [(("f1", "f2", 1), True), (("", "f2", 1), False), (("f1", "", 1), False), (("f1", "f2", 2), False)],
 )
-def test_a_call_is_watched_when_its_run_looked_before_and_after_it(store, made, did, before, after, run, watched):
+def test_a_call_is_watched_when_its_run_looked_before_and_after_it(store, made, did, looks, watched):
+    before, after, run = looks
     at = FilesAt(store)
     start = store.journal.last_seq
     made("before_step", before)

@@ -172,7 +172,7 @@ def test_very_much_that_is_kept_at_first_is_worth_a_word(kept_in, go, monkeypatc
     assert two.notes == []
 
 
-def test_room_for_new_bytes_is_filled_with_the_smaller_files_first(tmp_path, kept_in):
+def test_room_for_new_bytes_is_filled_with_the_smaller_files_first(kept_in):
     session, _ = kept_in()
     for name, size in (("a", 300), ("b", 200), ("c", 100)):
         (session.folder / name).write_bytes(name.encode() * size)

@@ -1,4 +1,4 @@
-"""What a move does to files: it takes back all that the agent did, says what it can't tell, and keeps what it covers."""
+"""What a move does to files: it takes back all that the agent did, and says what it can't tell."""
 
 import os
 

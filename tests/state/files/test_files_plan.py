@@ -170,7 +170,7 @@ def test_going_over_to_another_branch_and_back(root, files):
     """What counts is what was done since the target was there, on whichever branch."""
     fill(root, {"a": "0", "b": "0"})
     shared = files.capture()
-    first = step_of_the_agent(files, root, {"a": "1", "n": "1"})
+    step_of_the_agent(files, root, {"a": "1", "n": "1"})
     left = files.last
     moved = step_of_the_agent(files, root, {"a": "0"}, gone=["n"])
     second = step_of_the_agent(files, root, {"b": "2"})

@@ -28,6 +28,10 @@ _BLIND = (
 """A look that could not be taken though a call was about to change something."""
 
 
+_WINDOW, _WIDER = 2048, 64
+"""Entries that are looked through at first, and how many times more each further time."""
+
+
 class FilesAt:
     """Looks snapshots of files up in one store."""
 
@@ -64,7 +68,7 @@ class FilesAt:
 
     def newest(self) -> str:
         """The one that was taken last, whatever was done since; "" for none."""
-        return self._name(self._end("max", _LOOKED, "true", 0))
+        return self._name(self._end("max", _LOOKED, "seq <= ?", self._store.journal.last_seq))
 
     def before_doubt(self, run: int, branch: int) -> str:
         """The last look of a run, as far as it is on a branch, where calls that write came after it; else "".
@@ -80,11 +84,14 @@ class FilesAt:
         return self._name(seq) if seq is not None and wrote is not None and wrote > seq else ""
 
     def taken(self, name: str) -> int:
-        """The entry from which on a snapshot tells what the files were; 0 where no checkpoint names it."""
-        rows = self._store.database.rows(
-            f"SELECT min(seq) FROM journal WHERE {_LOOKED} AND (body->>'$.files') = ?", [name]
+        """The last entry at which the files were as a snapshot tells; 0 where no checkpoint names it."""
+        looked, named = self._store.database.row(
+            # after a move some may have been left as they were
+            "SELECT max(seq) FILTER ((body->>'$.reason') <> 'moved'), min(seq) FROM journal"
+            f" WHERE {_LOOKED} AND (body->>'$.files') = ?",
+            [name],
         )
-        return int(rows[0][0] or 0)
+        return int(looked or named or 0)
 
     def touches(self, after: int) -> list[tuple[FileChange, int]]:
         """What was changed since an entry, oldest first, each with the run that did it (0: a move).
@@ -113,11 +120,15 @@ class FilesAt:
         return bool(rows)
 
     def _after(self, seq: int) -> str:
+        if not self._store.snapshots.any("files"):  # a long session that never kept any is not looked through
+            return ""
         found = self._end("min", _LOOKED, "seq > ?", seq)
         stop = self._end("min", f"(({_WROTE}) OR ({_MOVED}) OR ({_BLIND}))", "seq > ?", seq)
         return self._name(found) if found is not None and (stop is None or found < stop) else ""
 
     def _before(self, seq: int) -> str:
+        if not self._store.snapshots.any("files"):
+            return ""
         found, stop = self._end("max", _LOOKED, "seq <= ?", seq), self._end("max", _WROTE, "seq <= ?", seq)
         moved = self._end("max", _MOVED, "seq <= ?", seq)
         if moved is not None and moved > max(found or 0, stop or 0):
@@ -126,8 +137,14 @@ class FilesAt:
         return self._name(found) if found is not None and found > (stop or 0) else ""
 
     def _end(self, which: str, what: str, where: str, seq: int) -> int | None:
-        values = [seq] if "?" in where else []
-        found = self._store.database.row(f"SELECT {which}(seq) FROM journal WHERE {where} AND {what}", values)[0]
+        """The nearest such entry on the side of one that ``where`` says; None for none."""
+        last, width, found = self._store.journal.last_seq, 0, None
+        while found is None and width < last:  # what lies beyond the window is not read
+            width = max(_WINDOW, _WIDER * width)
+            found = self._store.database.row(
+                f"SELECT {which}(seq) FROM journal WHERE {where} AND seq BETWEEN ? AND ? AND {what}",
+                [seq, seq - width, seq + width],
+            )[0]
         return None if found is None else int(found)
 
     def _name(self, seq: int | None) -> str:
