@@ -168,7 +168,7 @@ def _document(state: FileState) -> list[Any]:
 
 def _state(value: list[Any]) -> FileState:
     mode, size, mtime_ns, digest, pieces, why = value
-    found = ((digest, size),) if pieces is None else tuple((str(each), int(length)) for each, length in pieces)
+    found = tuple((str(each), int(length)) for each, length in ([(digest, size)] if pieces is None else pieces))
     state = FileState(int(mode) & 0o777, int(size), int(mtime_ns), str(digest), found, str(why))
     if not state.why and (sum(length for _, length in found) != size or any(length < 0 for _, length in found)):
         raise ValueError(digest)
