@@ -303,7 +303,7 @@ def test_a_vacuum_is_shown_and_asked_about(cell, worked, shell):
     assert "Let go of what is not needed any more?" in printed
     assert "`%agent vacuum --keep 1 --yes` does not ask" in printed
     _, printed = cell("%agent vacuum --keep 1 --yes")
-    assert "free now" in printed
+    assert "It is done" in printed
     assert session.store.verify().whole
     shell.user_ns["big"] = b"after"  # what is kept next stands on rows that the vacuum has left
     cell("%agent checkpoint after")
