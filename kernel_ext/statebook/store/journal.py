@@ -344,10 +344,10 @@ class Journal:
         ends = dict(self.lineage(branch, seq))
         return next((number for at, line, number in reversed(self._checkpoints) if at <= ends.get(line, 0)), 0)
 
-    def place_of(self, checkpoint: int) -> int:
-        """The entry that is a checkpoint; 0 where there is none of that number."""
+    def place_of(self, checkpoint: int) -> tuple[int, int]:
+        """The branch of a checkpoint, and the entry that it is; (0, 0) where there is none of that number."""
         self._fresh()
-        return next((at for at, _, number in reversed(self._checkpoints) if number == checkpoint), 0)
+        return next(((line, at) for at, line, number in reversed(self._checkpoints) if number == checkpoint), (0, 0))
 
     def _segment_of(self, seq: int, branch: int | None = None) -> int:
         for number, upto in self.lineage(branch):

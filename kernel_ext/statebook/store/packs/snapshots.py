@@ -41,6 +41,10 @@ class KeptSnapshots:
             self._last[kind] += 1
             return f"{_LETTERS[kind]}{self._last[kind]}"
 
+    def any(self, kind: SnapshotKind) -> bool:
+        """Whether one of that kind was ever kept here."""
+        return bool(self._database.rows("SELECT 1 FROM snapshot WHERE kind = ? LIMIT 1", [kind]))
+
     def row(self, name: str) -> SnapshotRow:
         """A row by its name.
 

@@ -104,7 +104,8 @@ class Projection:
         self._branch = 0
         self._seq = 0
         """Up to where the entries have been read, and are held."""
-        self._entries: list[Entry] = []
+        self._entries: list[tuple[Entry, Memory | None]] = []
+        """With the memory that one keeps, which is made once however often a line is folded."""
         self._held = Held()
 
     def memories(self) -> list[Memory]:
@@ -155,7 +156,7 @@ class Projection:
     def _caught_up(self) -> Held:
         current, last = self._journal.current, self._journal.last_seq
         new = self._journal.entries_anywhere(_KINDS, after=self._seq) if self._seq < last else []
-        self._entries += new
+        self._entries += [(each, _memory_of(each)) for each in new]
         self._seq = max(last, new[-1].seq if new else 0)
         if current != self._branch:
             self._branch, self._held = current, self._folded(current, self._seq)
@@ -167,7 +168,15 @@ class Projection:
 
     def _folded(self, branch: int, upto: int) -> Held:
         ends, held = dict(self._journal.lineage(branch, upto)), Held()
-        for entry in self._entries:
-            if entry.seq <= ends.get(entry.branch, 0):
+        for entry, memory in self._entries:
+            if entry.seq > ends.get(entry.branch, 0):
+                continue
+            if memory is not None:
+                held.memories[memory.number] = memory
+            else:
                 held.apply(entry)
         return held
+
+
+def _memory_of(entry: Entry) -> Memory | None:
+    return _memory(entry.event, entry) if isinstance(entry.event, MemoryKept) else None

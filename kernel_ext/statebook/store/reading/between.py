@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from statebook.protocol.journal.codec import decode_event
 from statebook.protocol.journal.events import Entry
-from statebook.protocol.journal.lines import HeadMoved
 from statebook.store.store import Store
 
 Line = tuple[int, int]
@@ -47,6 +45,7 @@ class Between:
     def __init__(self, store: Store, one: Line, other: Line) -> None:
         self._store = store
         ranges = store.journal.beyond(one, other)
+        self._ranges = ranges
         self._after = min((after for _, after, _ in ranges), default=0)
         last = max((upto for *_, upto in ranges), default=0)
         beyond = " OR ".join("(branch = ? AND seq > ? AND seq <= ?)" for _ in ranges)
@@ -70,12 +69,19 @@ class Between:
 
     def writes(self, length: int = 300) -> list[Done]:
         """The calls of effect ``write`` that were begun there, oldest first, with so many characters of arguments."""
+        within = {line: (after, upto) for line, after, upto in self._ranges}
+        found = [
+            seq
+            for seq, line in self._store.runs.writes()
+            if line in within and within[line][0] < seq <= within[line][1]
+        ]
+        if not found:
+            return []
         rows = self._store.database.rows(
             "SELECT run, step, body->>'$.call.name', left(coalesce(body->>'$.call.arguments', ''), ?)"
-            f" FROM journal WHERE kind = 'tool_intended' AND {self._condition}"
-            # texts are compared first: few calls write, and to read each one's JSON takes far longer
-            """ AND contains(body::VARCHAR, '"effect":"write"') AND (body->>'$.effect') = 'write' ORDER BY seq""",
-            [length, *self._values],
+            " FROM journal WHERE kind = 'tool_intended' AND seq >= ? AND seq <= ? AND (body->>'$.effect') = 'write'"
+            f" AND {self._condition} ORDER BY seq",
+            [length, found[0], found[-1], *self._values],
         )
         calls = {(run, step): (tool, arguments) for run, step, tool, arguments in rows}
         ends = self._ends(sorted({run for run, _ in calls}))
@@ -92,14 +98,9 @@ class Between:
         )
         return {(run, step): status for run, step, status in rows}
 
-    def moves(self) -> list[HeadMoved]:
-        """The moves that were made there, oldest first."""
-        rows = self._store.database.rows(
-            f"SELECT kind, body FROM journal WHERE kind = '{HeadMoved.kind}' AND {self._condition} ORDER BY seq",
-            self._values,
-        )
-        events = [decode_event(kind, body) for kind, body in rows]
-        return [event for event in events if isinstance(event, HeadMoved)]
+    def has(self, entry: Entry) -> bool:
+        """Whether an entry is there."""
+        return any(line == entry.branch and after < entry.seq <= upto for line, after, upto in self._ranges)
 
     def dollars(self) -> float:
         """What the model calls there are known to have cost, in US dollars."""

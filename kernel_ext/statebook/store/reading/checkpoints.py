@@ -50,7 +50,7 @@ class Checkpoints:
 
     def find(self, number: int) -> Mark | None:
         """The checkpoint of that number."""
-        place = self._store.journal.place_of(number)
+        _, place = self._store.journal.place_of(number)
         return self._first("AND c.seq = ?", [place]) if place else None
 
     def these(self, numbers: Collection[int]) -> dict[int, Mark]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from statebook.ids import checkpoint_name
+from statebook.protocol.journal.events import Event
 from statebook.protocol.journal.lines import HeadMoved
 from statebook.session.rewinding.scope import PARTS
 from statebook.store.reading.between import Between, Done, Line, started
@@ -50,7 +51,7 @@ def told(store: Store) -> str:
     if stay:
         lines.insert(0, f"The {' and '.join(stay)} were not taken back.")
     lines.insert(0, "The person went back to this point: what came after it is no part of this conversation any more.")
-    left = [line for each in moves if "conversation" in each.parts for line in _left(store, each)]
+    left = [line for each in moves for line in _left(store, each)]
     calls = [
         call_line(done, _WIDEST) for done in outside(left_behind(store, left, here), files=files, variables=variables)
     ]
@@ -66,6 +67,7 @@ def left_behind(store: Store, lines: Iterable[Line], here: Line) -> list[Done]:
     Lines that were left before are followed: from each move of the conversation that ``here`` has not, to what it left.
     """
     found: dict[tuple[int, int], Done] = {}
+    moves = store.journal.entries_anywhere((HeadMoved.kind,))
     waiting, seen = list(lines), set[Line]()
     while waiting and len(seen) < _LONGEST:
         line = waiting.pop()
@@ -74,16 +76,16 @@ def left_behind(store: Store, lines: Iterable[Line], here: Line) -> list[Done]:
         seen.add(line)
         between = Between(store, line, here)
         found |= {(done.run, done.step): done for done in between.writes()}
-        for move in between.moves():
-            if "conversation" in move.parts:
-                waiting += _left(store, move)
+        waiting += [left for entry in moves if between.has(entry) for left in _left(store, entry.event)]
     return [done for _, done in sorted(found.items())]
 
 
-def _left(store: Store, move: HeadMoved) -> list[Line]:
-    """The line that a move has left, up to there."""
-    mark = Checkpoints(store).find(move.left)
-    return [(mark.branch, mark.seq)] if mark is not None else []
+def _left(store: Store, move: Event) -> list[Line]:
+    """The line that a move of the conversation has left, up to there."""
+    if not isinstance(move, HeadMoved) or "conversation" not in move.parts:
+        return []
+    left = store.journal.place_of(move.left)
+    return [left] if left[0] else []
 
 
 def _since_the_last_run(store: Store) -> list[HeadMoved]:
