@@ -29,7 +29,7 @@ def add_rewinding(commands: Any) -> None:
 def _add_looking(commands: Any) -> None:
     listing = commands.add_parser("checkpoints", help="the points that can be gone back to, as a tree")
     listing.add_argument("--branch", default="", metavar="NAME", help="of one branch, with what it comes from")
-    listing.add_argument("--all", action="store_true", help="also those within runs, and before moves")
+    listing.add_argument("--all", action="store_true", help="also those within runs, after cells, and around moves")
     listing.add_argument("-n", type=positive, default=SHOWN, metavar="N", help=f"how many ({SHOWN}, at most {MOST})")
     listing.add_argument("--before", default="", metavar="POINT", help="older ones than that")
     made = commands.add_parser("checkpoint", help="make a checkpoint of all there is now")
