@@ -84,7 +84,9 @@ class World:
         return self.go(lambda: self.session.execute(call, self.temporary.sink, self.person), stop)
 
     def resume(self, number, limits=Limits(), stop=None):
-        """`%agent resume`."""
+        """`%agent resume`, after a switch to the branch that the run stands on: elsewhere it is refused."""
+        with suppress(StatebookError):  # a run that is not there is told of by what resumes it
+            self.store.journal.switch(self.store.journal.branches[self.session.run(number).branch])
         return self.go(lambda: self.session.resume(number, limits, self.temporary.sink, self.person), stop)
 
     def compact(self):

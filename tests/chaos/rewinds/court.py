@@ -20,13 +20,15 @@ import simulated
 from book import WORK, Book, told
 from crash import key_of, lay_out, moments
 from disk import FATES, KILLS, requests_of
-from faults import FAULTS
+from faults import FAULTS, SOUND
 from statebook.errors import StatebookError
 from statebook.session.rewinding.move import redo
 
 HERE = Path(__file__).parent
 LIVES, AGAIN = 2, 6
 """Lives of a batch; how many crashes in their moves are gone on with, recorded and crashed again."""
+SAMPLED = 0.3
+"""Share of the moments of broken moves: the same fault shows at many."""
 ELSEWHERE, FOLDS = 0.03, 0.06
 """Share of the moments that are crashed where nothing moves, and while a log is folded: others crash those."""
 MEDDLED, UNDONE, VERIFIED = 0.15, 0.5, 0.25
@@ -65,8 +67,8 @@ class Found:
     which: str = ""
 
 
-def scenarios(requests, folder, seed):
-    """All crashes of a record that are judged."""
+def scenarios(requests, folder, seed, share=1.0):
+    """All crashes of a record that are judged, or a share of those in moves."""
     lines, life = [], ""
     for moment, disk in moments(requests):
         raw = disk.world.get(f"{folder}/acknowledged", b"")
@@ -74,8 +76,7 @@ def scenarios(requests, folder, seed):
         life = moment.life
         choose = random.Random(f"{seed}/{moment.life}/{moment.place}")
         moving = bool(lines) and lines[-1]["what"] == "moving"
-        share = FOLDS if disk.folding else 1 if moving else ELSEWHERE
-        if choose.random() > share:
+        if choose.random() > (FOLDS if disk.folding else share if moving else ELSEWHERE):
             continue
         seen = set()
         for fate in FATES[:1] if disk.quiet else FATES:
@@ -226,6 +227,8 @@ class Lane:
         requests = list(requests_of(record))
         court.learn(requests)
         cut_off = self._judge(court, requests, seed, 1)
+        if court.total["broken"] and self._fault != SOUND:
+            return
         chosen = random.Random(seed).sample(cut_off, min(AGAIN, len(cut_off)))
         states = self._folder / "states"
         states.write_bytes(pickle.dumps(chosen))
@@ -237,7 +240,7 @@ class Lane:
     def _judge(self, court, requests, seed, generation):
         """Judge a record; crashes by a kill in the middle of a move that came to its end, as (name, files)."""
         found = []
-        for scenario in scenarios(requests, self._now, seed):
+        for scenario in scenarios(requests, self._now, seed, 1.0 if self._fault == SOUND else SAMPLED):
             before = court.total["new"]
             broken = court.take(scenario)
             court.total[f"of generation {generation}"] += 1
@@ -246,7 +249,7 @@ class Lane:
                 found.append((scenario.name, scenario.state | {f"{self._now}/acknowledged": noted}))
             for said in broken:
                 print(json.dumps({"scenario": scenario.name, "broken": said}), flush=True)
-            if broken and self._fault != "nothing":  # that is all that is wanted to know
+            if broken and self._fault != SOUND:  # that is all that is wanted to know
                 break
         return found
 
@@ -260,7 +263,7 @@ class Lane:
         return record
 
 
-def main(recorder, folder, seed, count, fault="nothing"):
+def main(recorder, folder, seed, count, fault=SOUND):
     simulated.install()
     gc.freeze()
     gc.set_threshold(50_000)

@@ -54,8 +54,9 @@ class Fault:
         return patch.object(self.where, self.name, self.instead) if self.name else nullcontext()
 
 
+SOUND = "nothing"
 FAULTS = {
-    "nothing": Fault(),
+    SOUND: Fault(),
     "packs that are not synced before rows name them": Fault(Packs, "sync", _sync_nothing),
     "files that are put back before the transaction": Fault(move, "_decide", _files_first),
     "a move that is called finished before its files are": Fault(move, "_decide", _finished_already),

@@ -15,7 +15,7 @@ from pathlib import Path
 import simulated
 from book import WORK, Book, files_in
 from crash import lay_out
-from faults import FAULTS
+from faults import FAULTS, SOUND
 from lives import begin, end
 from statebook.protocol.approvals import Grant, Rule
 from statebook.protocol.journal.events import GrantGiven
@@ -240,7 +240,7 @@ def opened_once(folder):
     return {str(path): path.read_bytes() for path in (folder / WORK).iterdir() if path.is_file()}
 
 
-def main(folder, count, number, fault="nothing"):
+def main(folder, count, number, fault=SOUND):
     simulated.install()
     found = opened_once(folder)
     with FAULTS[fault].made():

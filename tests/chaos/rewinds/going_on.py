@@ -10,12 +10,12 @@ from pathlib import Path
 
 import simulated
 from book import Book
-from faults import FAULTS
+from faults import FAULTS, SOUND
 from lives import begin, end
 from statebook.errors import StatebookError
 
 
-def main(folder, states, fault="nothing"):
+def main(folder, states, fault=SOUND):
     simulated.install()
     with FAULTS[fault].made():
         for name, state in pickle.loads(states.read_bytes()):
