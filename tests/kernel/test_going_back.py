@@ -49,6 +49,17 @@ def test_no_in_the_box_moves_nothing(kernel_on, notebook, home):
     assert kernel.cell("print(made)").text.strip() == "5"
 
 
+def test_the_stop_button_at_the_question_moves_nothing_and_says_so(kernel_on, notebook, home):
+    kernel = worked(kernel_on(notebook, env=home))
+    sent = kernel.send("%agent rewind r1")
+    assert kernel.client.get_stdin_msg(timeout=60)["content"]["prompt"].startswith("Go back to")
+    kernel.interrupt()
+    stopped = kernel.collect(sent)
+    assert "Nothing was moved." in stopped.error
+    assert "before the run began" not in stopped.error
+    assert kernel.cell("print(made)").text.strip() == "5"
+
+
 def test_without_a_front_end_it_says_yes_has_to_be_written(kernel_on, notebook, home):
     kernel = worked(kernel_on(notebook, env=home))
     done = kernel.cell("%agent rewind r2", stdin=False)
