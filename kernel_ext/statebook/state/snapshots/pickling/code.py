@@ -155,7 +155,7 @@ def reduce_instance(pickler: SnapshotPickler, value: Any) -> Any:
 def reduce_hashed(pickler: SnapshotPickler, value: Any) -> Any:
     """Objects whose hash a dataclass made of their attributes: a set in a cycle takes them in before they have any."""
     pickler.found.hashed = True
-    return reduce_plain(pickler, value) if _is_plain(type(value)) else NotImplemented
+    return reduce_plain(pickler, value) if is_plain(type(value)) else NotImplemented
 
 
 def _is_hashed(kind: Any) -> bool:
@@ -166,7 +166,7 @@ def _is_hashed(kind: Any) -> bool:
 def reduce_finalized(pickler: SnapshotPickler, value: Any) -> Any:
     """Objects of the notebook's classes with a ``__del__``: it runs for the object that is replaced."""
     _finalize(pickler, value)
-    return reduce_plain(pickler, value) if _is_plain(type(value)) else NotImplemented
+    return reduce_plain(pickler, value) if is_plain(type(value)) else NotImplemented
 
 
 def _finalize(pickler: SnapshotPickler, value: Any) -> None:
@@ -187,10 +187,10 @@ def reducer_of_plain(kind: type) -> Callable[[SnapshotPickler, Any], Any] | None
         return reduce_finalized
     if _is_hashed(kind):
         return reduce_hashed
-    return reduce_plain if _is_plain(kind) else None
+    return reduce_plain if is_plain(kind) else None
 
 
-def _is_plain(kind: Any) -> bool:
+def is_plain(kind: Any) -> bool:
     """Whether objects pickle as their attributes, in a dict."""
     base: Any = object
     default = kind.__reduce_ex__ is base.__reduce_ex__ and kind.__reduce__ is base.__reduce__

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Mapping
 from typing import Any
 
 from statebook.state.snapshots.manifest import Group
 from statebook.state.snapshots.seams import digest_of
 
+from .code import is_plain
 from .pickler import Dump, Found, SnapshotPickler
 from .unpickler import PlainUnpickler, SnapshotUnpickler
 from .words.loading import Loading
@@ -34,9 +37,16 @@ def comes_back(group: Group, stream: bytes, original: Found, pickler: SnapshotPi
         notes.append("a set or dict no longer finds what is in it: its hash was not what it is when it came back")
     if original.sharing:
         live = pickler.take({name: loading.namespace[name] for name in group.names}, memo=True).memo or {}
-        if sum(type(each) is dict for _, each in live.values()) < sum(type(each) is dict for each in parts):
+        if _dicts(live) < _dicts(again.memo or {}):
             notes.append("an object's attributes are no longer tied to the dict or the object that has the same ones")
     return list(dict.fromkeys(notes))
+
+
+def _dicts(memo: Mapping[int, tuple[int, Any]]) -> int:
+    """How many dicts there are, those of objects' attributes with them: one more means that two were one."""
+    dicts = {id(each) for _, each in memo.values() if type(each) is dict}
+    plain = (each for _, each in memo.values() if is_plain(type(each)) or isinstance(each, types.SimpleNamespace))
+    return len(dicts | {id(each.__dict__) for each in plain})
 
 
 def _of_hooks(group: Group, hooked: list[Any], again: Dump) -> list[str]:
