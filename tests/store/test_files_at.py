@@ -43,6 +43,7 @@ def test_a_point_without_a_look_goes_by_the_next_one_before_anything_changed(sto
     after = made("step", "f2", run=2)
     talked_again = made("run_end", run=3)
     assert [at.checkpoint(number) for number in (talked, after, talked_again)] == ["f1", "f2", "f2"]
+    assert [at.checkpoint(number, past=True) for number in (talked, after, talked_again)] == ["", "f2", "f2"]
     assert at.head() == "f2"
     made("before_step", "f3", run=4)
     assert at.checkpoint(talked_again) == "f3", "what other people changed until then is in it"

@@ -39,10 +39,11 @@ class FilesAt:
         self._store = store
         self._marks = Checkpoints(store)
 
-    def checkpoint(self, number: int) -> str:
+    def checkpoint(self, number: int, *, past: bool = False) -> str:
         """The name of the snapshot of the files at a checkpoint; "" where it is not known what they were.
 
-        UsageError when there is no such checkpoint.
+        ``past``: only what was kept by then, as a later one holds what other people did since. UsageError when there is
+        no such checkpoint.
         """
         mark = self._marks.find(number)
         if mark is None:
@@ -50,8 +51,8 @@ class FilesAt:
         if mark.files:
             return mark.files
         if mark.reason == "forked" and mark.parent:  # made elsewhere: it says nothing of its own time
-            return self.checkpoint(mark.parent)
-        return self._after(mark.seq) or self._before(mark.seq)
+            return self.checkpoint(mark.parent, past=past)
+        return ("" if past else self._after(mark.seq)) or self._before(mark.seq)
 
     def head(self, branch: int | None = None) -> str:
         """The same of the end of a branch, also after a move to another checkpoint."""

@@ -60,7 +60,7 @@ def export(store: Store, checkpoint: int, target: Path, *, rewriter: Rewriter) -
     if mark is None:
         raise UsageError(f"There is no checkpoint {checkpoint_name(checkpoint)}.", "`%agent checkpoints` lists them.")
     rows = _past(store, mark.branch, mark.seq)
-    variables, files = SnapshotsAt(store).checkpoint(checkpoint), FilesAt(store).checkpoint(checkpoint)
+    variables, files = SnapshotsAt(store).checkpoint(checkpoint), FilesAt(store).checkpoint(checkpoint, past=True)
     names: dict[Part, str] = {"variables": variables, "files": files}
     rows = _with_names(rows, checkpoint, names)
     work = target.with_name(f".{target.name}.{new_session_id()[:8]}.part")
