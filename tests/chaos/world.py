@@ -38,7 +38,7 @@ class World:
                 sources=(),
                 limits=Limits(60),
                 notebook=f"{name}.ipynb",
-                snapshots="off",  # of the journal alone each run is the same bytes; `packs` crashes the rest
+                snapshots="off",  # then equal lives ask the same of a disk; `packs` and `rewinds` crash the rest
             )
             self.sessions[name].sink = _Eye(self, self.sessions[name])
             self._listen(name)

@@ -67,8 +67,8 @@ class Found:
     which: str = ""
 
 
-def scenarios(requests, folder, seed, share=1.0):
-    """All crashes of a record that are judged, or a share of those in moves."""
+def scenarios(requests, folder, seed, share=1.0, elsewhere=ELSEWHERE):
+    """The crashes of a record that are judged: a share of those in moves, and one of those anywhere else."""
     lines, life = [], ""
     for moment, disk in moments(requests):
         raw = disk.world.get(f"{folder}/acknowledged", b"")
@@ -76,7 +76,7 @@ def scenarios(requests, folder, seed, share=1.0):
         life = moment.life
         choose = random.Random(f"{seed}/{moment.life}/{moment.place}")
         moving = bool(lines) and lines[-1]["what"] == "moving"
-        if choose.random() > (FOLDS if disk.folding else share if moving else ELSEWHERE):
+        if choose.random() > (FOLDS if disk.folding else share if moving else elsewhere):
             continue
         seen = set()
         for fate in FATES[:1] if disk.quiet else FATES:
@@ -240,7 +240,8 @@ class Lane:
     def _judge(self, court, requests, seed, generation):
         """Judge a record; crashes by a kill in the middle of a move that came to its end, as (name, files)."""
         found = []
-        for scenario in scenarios(requests, self._now, seed, 1.0 if self._fault == SOUND else SAMPLED):
+        shares = (1.0, ELSEWHERE) if self._fault == SOUND else (SAMPLED, 0.0)
+        for scenario in scenarios(requests, self._now, seed, *shares):
             before = court.total["new"]
             broken = court.take(scenario)
             court.total[f"of generation {generation}"] += 1
