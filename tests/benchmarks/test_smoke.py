@@ -48,7 +48,7 @@ def test_what_is_written_stays_near_what_was_said(figures):
     assert ratios
     assert all(0 < each["value"] <= 3 for each in ratios), ratios
     (empty,) = [each for each in figures if each["what"] == "an empty session"]
-    assert empty["value"] <= 100
+    assert empty["value"] <= 128  # eight tables and their views, each column with a block of its own
 
 
 @pytest.mark.slow
