@@ -52,7 +52,7 @@ class FilesAt:
             return mark.files
         if mark.reason == "forked" and mark.parent:  # made elsewhere: it says nothing of its own time
             return self.checkpoint(mark.parent, past=past)
-        return ("" if past else self._after(mark.seq)) or self._before(mark.seq)
+        return ("" if past else self._after(mark.seq)) or self._before(mark.seq, past=past)
 
     def head(self, branch: int | None = None) -> str:
         """The same of the end of a branch, also after a move to another checkpoint."""
@@ -127,14 +127,14 @@ class FilesAt:
         stop = self._end("min", f"(({_WROTE}) OR ({_MOVED}) OR ({_BLIND}))", "seq > ?", seq)
         return self._name(found) if found is not None and (stop is None or found < stop) else ""
 
-    def _before(self, seq: int) -> str:
+    def _before(self, seq: int, *, past: bool = False) -> str:
         if not self._store.snapshots.any("files"):
             return ""
         found, stop = self._end("max", _LOOKED, "seq <= ?", seq), self._end("max", _WROTE, "seq <= ?", seq)
         moved = self._end("max", _MOVED, "seq <= ?", seq)
         if moved is not None and moved > max(found or 0, stop or 0):
             to = self._store.database.row("SELECT (body->>'$.to')::INTEGER FROM journal WHERE seq = ?", [moved])[0]
-            return self.checkpoint(int(to)) if to else ""
+            return self.checkpoint(int(to), past=past) if to else ""
         return self._name(found) if found is not None and found > (stop or 0) else ""
 
     def _end(self, which: str, what: str, where: str, seq: int) -> int | None:
