@@ -25,7 +25,7 @@ from statebook.errors import StatebookError
 from statebook.session.rewinding.move import redo
 
 HERE = Path(__file__).parent
-LIVES, AGAIN = 2, 6
+LIVES, AGAIN = 1, 3
 """Lives of a batch; how many crashes in their moves are gone on with, recorded and crashed again."""
 SAMPLED = 0.3
 """Share of the moments of broken moves: the same fault shows at many."""
