@@ -23,9 +23,11 @@ class Noting:
     def __init__(self, session):
         self.session = session
         self.asked = []
+        self.ahead = []
 
-    def keep(self, reason, calls=()):
+    def keep(self, reason, calls=(), ahead=()):
         self.asked.append((reason, [call.name for call in calls]))
+        self.ahead += [call.name for call in ahead]
         name = self.session.store.snapshots.next_name("variables")
         row = SnapshotRow(name, "variables", {"version": 1, "asked": len(self.asked)}, "")
         touched = FilesTouched((FileChange("a.txt", "", "0" * 32),))
@@ -58,6 +60,7 @@ def checkpoints(session):
 def test_it_is_kept_before_and_after_what_may_change_something_and_at_the_end(kept_of):
     keeper, session, run = kept_of(call("look"), call("send"), say("Done."))
     assert keeper.asked == [("step", []), ("before_step", []), ("step", ["send"]), ("run_end", [])]
+    assert keeper.ahead == ["send"]
     assert checkpoints(session) == [("step", "v1"), ("before_step", "v2"), ("step", "v3"), ("run_end", "v4")]
     assert [session.store.snapshots.row(f"v{n}").document["asked"] for n in (1, 2, 3, 4)] == [1, 2, 3, 4]
     assert run.notes == ["one line"]
