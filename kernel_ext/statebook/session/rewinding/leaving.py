@@ -33,9 +33,8 @@ def start_before(store: Store, keeper: SessionKeeper, run: int, name: str) -> st
         journal.check_name(name)
     kept = _keep_left(store, keeper)
     first = journal.entries_of_run(run)[0].seq
-    stem = journal.branch.name.rpartition("-")[0] if journal.branch.name[-1:].isdigit() else ""
     journal.start_branch(
-        name or journal.free_name(stem or journal.branch.name),
+        name or journal.free_name(journal.branch.name),
         first - 1,
         checkpoint=journal.checkpoint_at(first - 1),
         why=f"--fresh: asks again what {run_name(run)} answered",
