@@ -66,7 +66,8 @@ def test_a_cell_is_undone_and_other_variables_are_untouched(kept, number, shell)
     assert found.cells == (f"In [{shell.execution_count - 1}]: x.append(2)",)
 
 
-def test_a_fork_is_not_what_was_there_before_a_cell(kept, number, shell):
+@pytest.mark.usefixtures("kept")
+def test_a_fork_is_not_what_was_there_before_a_cell(number, shell):
     """Nobody went there: a cell after it is undone to what the kernel had."""
     number("x = [1]")
     number("%agent fork r1 aside")
