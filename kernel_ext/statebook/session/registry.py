@@ -10,6 +10,7 @@ from statebook.store.store import Store
 
 from .notebook.identity import Notebook
 from .notebook.kinship import claim, settle
+from .rewinding.unfinished import finish_move
 from .session import Session
 from .toolset import Surfaces
 from .waiting import notices as notices_of
@@ -55,9 +56,12 @@ class Registry:
                 raise
             session.spending.held = self._store
             self._open[notebook.store.resolve()] = session
-            for notice in [*notices, *notices_of(session.open_runs(), session.asking())]:
+            waits = notices_of(store, session.open_runs(), session.asking())
+            for notice in [*notices, finish_move(session), *(waits or [session.keeper.opening()])]:
                 if notice:
                     self._tell(notice)
+        if self.current is not None and self.current is not session:
+            self.current.keeper.leave()
         self.current = session
         return session
 

@@ -92,6 +92,13 @@ class Artifacts:
             raise StoreDamaged(f"Artifact {key[:12]} has changed on disk.", "Restore a copy of the objects folder.")
         return found
 
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove the rows of artifacts that nothing names, in the caller's transaction; their files go after it."""
+        gone = list(keys)
+        for key in gone:
+            self._found.pop(key, None)
+        self._database.write("DELETE FROM artifact WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [gone])
+
     def missing(self) -> list[str]:
         """The digests of objects whose files are gone."""
         keys = self._database.rows("SELECT digest FROM artifact WHERE bytes IS NULL")

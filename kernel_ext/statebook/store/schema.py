@@ -43,6 +43,20 @@ MIGRATIONS: tuple[str, ...] = (
         first BIGINT NOT NULL, last BIGINT NOT NULL, text VARCHAR NOT NULL USING COMPRESSION zstd
     );
     """,
+    # 2: where the chunks of snapshots lie in the packs beside the file, and the snapshots themselves. A row is
+    #    committed when its chunks are on disk. One that was let go of keeps its name, which no other may get, and has
+    #    no document.
+    """
+    CREATE TABLE chunk (
+        digest VARCHAR NOT NULL, pack VARCHAR NOT NULL, place BIGINT NOT NULL, size BIGINT NOT NULL,
+        stored BIGINT NOT NULL, codec VARCHAR NOT NULL
+    );
+    CREATE TABLE snapshot (
+        name VARCHAR NOT NULL, kind VARCHAR NOT NULL, parent VARCHAR NOT NULL,
+        document JSON USING COMPRESSION zstd, signature VARCHAR NOT NULL, chunks VARCHAR[] NOT NULL,
+        new_bytes BIGINT NOT NULL, time TIMESTAMP NOT NULL
+    );
+    """,
 )
 
 VERSION = len(MIGRATIONS)

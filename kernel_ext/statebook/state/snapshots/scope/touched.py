@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import re
 import sys
 import sysconfig
 import types
@@ -21,6 +23,16 @@ _REACHES_ALL = frozenset({
 
 ANY_NAME = frozenset({"globals"})
 """What code uses that can't be read."""
+
+_PAST_PANDAS = frozenset({
+    "array", "writeable", "setflags", "ctypes", "torch", "from_numpy", "as_tensor", "from_blob", "_mgr", "blocks",
+})  # fmt: skip
+"""Names through which code may write to memory of a frame without pandas noticing (`Series.array` is one)."""
+
+
+def goes_past_pandas(touched: frozenset[str] | None) -> bool:
+    """Whether code that uses these names may have changed frames in place, and not through pandas."""
+    return touched is None or not touched.isdisjoint(_PAST_PANDAS)
 
 
 def names_of(code: types.CodeType) -> set[str]:
@@ -51,7 +63,7 @@ def touched_names(
         if name in done:
             continue
         done.add(name)
-        if name in _REACHES_ALL or _is_own_module(namespace.get(name)):
+        if name in _REACHES_ALL or _is_own_module(namespace.get(name, sys.modules.get(name))):
             return EVERYTHING
         todo.extend(uses(name))
     return frozenset(done)
@@ -59,10 +71,24 @@ def touched_names(
 
 def _is_own_module(value: Any) -> bool:
     """Whether ``value`` is a module of the user's: it may hold on to variables and change them on its own."""
-    if not isinstance(value, types.ModuleType):
+    if not isinstance(value, types.ModuleType) or value.__name__.partition(".")[0] == _OURS:
         return False
     place = getattr(value, "__file__", None)
     if place is None:
         return value.__name__ not in sys.builtin_module_names and getattr(value, "__spec__", None) is None
+    return not str(place).startswith(_stdlib()) and _INSTALLED.search(str(place)) is None
+
+
+def is_of_own_module(found: type | types.FunctionType) -> bool:
+    """Whether a function or class that is pickled by its name is written in a module of the user's."""
+    return _is_own_module(sys.modules.get(found.__module__ or ""))
+
+
+_OURS = __name__.partition(".")[0]
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
+
+
+@functools.cache
+def _stdlib() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    return not str(place).startswith((paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]))
+    return paths["stdlib"], paths["platstdlib"]

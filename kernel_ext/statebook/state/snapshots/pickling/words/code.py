@@ -69,6 +69,12 @@ class CodeWords:
 
         return cloudpickle._make_skeleton_enum(*arguments, None, None)  # noqa: SLF001 - without its list of known classes
 
+    def new_type(self, name: str, kind: Any) -> Any:
+        """A ``typing.NewType``."""
+        import typing
+
+        return typing.NewType(name, kind)
+
     def named_tuple(self, name: str, fields: Any, defaults: Any, module: str) -> Any:
         """A class made by ``collections.namedtuple``."""
         from collections import namedtuple

@@ -1,0 +1,216 @@
+"""Checkpoints after ordinary cells: which cells, what is kept, what it costs nobody, and how they are undone."""
+
+import pytest
+from statebook.errors import StoreFull, UsageError
+from statebook.session.keeping.undoing import undo
+from statebook.store.reading.snapshots import SnapshotsAt
+from statebook.testing import call, say
+
+
+@pytest.fixture(autouse=True)
+def _data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def kept(cell, use):
+    """A session with an answered run and ``snapshots = "cells"``: runs a cell with a number, gives its checkpoints."""
+    session = use(say("Hello."))
+    cell("%config Statebook.snapshots = 'cells'")
+    cell("%%agent\nHello?")
+    return session
+
+
+@pytest.fixture
+def number(shell):
+    """Runs a cell as a front end does, with a place in the history."""
+
+    def run(code):
+        return shell.run_cell(code, store_history=True)
+
+    return run
+
+
+def labels(session):
+    session.keeper.drain()
+    entries = session.store.journal.entries_anywhere(("checkpoint_made",))
+    return [each.event.label for each in entries if each.event.reason == "cell"]
+
+
+def go_back(session, cells=1):
+    """What ``%agent undo`` does to variables."""
+    session.check_free()
+    found = undo(session.store, session.settings, cells)
+    variables = session.keeper.variables
+    variables.apply(variables.prepare(found.snapshot))
+    return found
+
+
+def test_each_cell_that_changed_something_is_a_checkpoint(kept, number, shell):
+    number("x = [1]")
+    number("print(x)")
+    number("x.append(2)")
+    number("# only a comment\n\ny = 1")
+    count = shell.execution_count
+    found = labels(kept)
+    assert found == [f"In [{count - 4}]: x = [1]", f"In [{count - 2}]: x.append(2)", f"In [{count - 1}]: y = 1"]
+
+
+def test_a_cell_is_undone_and_other_variables_are_untouched(kept, number, shell):
+    number("x = [1]; other = [7]")
+    number("x.append(2)")
+    other = shell.user_ns["other"]
+    found = go_back(kept)
+    assert shell.user_ns["x"] == [1]
+    assert shell.user_ns["other"] is other
+    assert found.cells == (f"In [{shell.execution_count - 1}]: x.append(2)",)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_fork_is_not_what_was_there_before_a_cell(number, shell):
+    """Nobody went there: a cell after it is undone to what the kernel had."""
+    number("x = [1]")
+    number("%agent fork r1 aside")
+    number("x.append(2)")
+    number("%agent undo")
+    assert shell.user_ns["x"] == [1]
+    number("%agent switch aside --yes")
+    assert "x" not in shell.user_ns
+    number("%agent redo --yes")
+    assert shell.user_ns["x"] == [1]
+
+
+def test_two_cells_are_undone_at_once_and_a_third_can_not_be(kept, number, shell):
+    kept.keeper.drain()
+    number("x = [1]")
+    number("x.append(2)")
+    number("x.append(3)")
+    kept.keeper.drain()
+    assert len(SnapshotsAt(kept.store).cells()) == 3
+    with pytest.raises(UsageError, match=r"Only 3 cells can be undone, not 4. `%agent rewind` goes further back."):
+        undo(kept.store, kept.settings, 4)
+    go_back(kept, 2)
+    assert shell.user_ns["x"] == [1]
+
+
+def test_without_the_setting_nothing_is_made_and_undo_says_how_to_turn_it_on(cell, use, number):
+    session = use(say("Hello."))
+    cell("%%agent\nHello?")
+    number("x = 1")
+    assert labels(session) == []
+    with pytest.raises(UsageError, match=r"no ordinary cell to undo.*%config Statebook.snapshots = 'cells'"):
+        undo(session.store, session.settings)
+
+
+def test_running_cells_makes_no_store(cell, number, tmp_path):
+    cell("%config Statebook.snapshots = 'cells'")
+    number("x = 1")
+    assert not list(tmp_path.glob("*.duckdb*"))
+
+
+def test_agent_cells_and_lines_are_no_ordinary_cells(kept, number):
+    number("x = [1]")
+    number("%agent status")
+    number("x.append(2)\n%agent status")
+    assert len(labels(kept)) == 1
+    number("y = 1")  # what the mixed cell did is kept before it, as it can't be undone by itself
+    found = labels(kept)
+    assert [bool(label) for label in found] == [True, False, True]
+
+
+def test_what_changes_a_variable_through_another_name_is_seen(kept, number, shell):
+    number("x = [1]\ndef grow():\n    x.append(len(x) + 1)")
+    number("grow()")
+    assert len(labels(kept)) == 2
+    go_back(kept)
+    assert shell.user_ns["x"] == [1]
+
+
+def test_code_that_a_cell_runs_through_the_shell_is_part_of_it(kept, number, shell):
+    number("x = [1]")
+    number("get_ipython().run_cell('x.append(2)')\nx.append(3)")
+    assert len(labels(kept)) == 2
+    go_back(kept)
+    assert shell.user_ns["x"] == [1]
+
+
+def test_silent_code_is_looked_for_before_the_next_cell(kept, number, shell):
+    number("x = [1]")
+    shell.run_cell("x.append(2)", silent=True)
+    number("y = 1")
+    go_back(kept)
+    assert shell.user_ns["x"] == [1, 2]
+    assert "y" not in shell.user_ns
+
+
+def test_a_cell_that_fails_is_kept_for_what_it_did(kept, number, shell):
+    number("x = [1]")
+    number("x.append(2)\n1 / 0")
+    assert len(labels(kept)) == 2
+    go_back(kept)
+    assert shell.user_ns["x"] == [1]
+
+
+def test_after_an_undo_the_next_one_goes_on_from_there(kept, number, shell):
+    """As the move that part of the surface makes it: a checkpoint of now, the move, its end."""
+    from statebook.protocol.journal.lines import HeadMoved, MoveFinished
+    from statebook.store.journal import Place
+
+    number("x = [1]")
+    number("x.append(2)")
+    number("x.append(3)")
+    store = kept.store
+    for expected in ([1, 2], [1]):
+        kept.keeper.drain()
+        left = store.journal.checkpoint("left")
+        store.commit([(Place(), left)])
+        found = go_back(kept)
+        moved = HeadMoved("undo", found.to, left.checkpoint, ("variables",))
+        store.commit([(Place(), moved), (Place(), MoveFinished())])
+        assert shell.user_ns["x"] == expected
+    number("x.append(9)")
+    found = go_back(kept)
+    assert shell.user_ns["x"] == [1]
+    assert found.cells == (f"In [{shell.execution_count - 1}]: x.append(9)",)
+
+
+def test_an_undo_does_not_go_past_the_agents_own_steps(kept, number, shell, use, cell):
+    number("x = [1]")
+    cell("%agent tools allow python")
+    use(call("python", {"code": "x.append('agent')"}), say("Done."))
+    cell("%%agent\nAppend.")
+    with pytest.raises(UsageError, match="no ordinary cell to undo"):
+        undo(kept.store, kept.settings)
+    number("x.append(2)")
+    go_back(kept)
+    assert shell.user_ns["x"] == [1, "agent"]
+
+
+def test_a_full_disk_costs_the_checkpoint_and_never_the_cell(kept, number, shell, monkeypatch, capsys):
+    number("x = [1]")
+    kept.keeper.drain()
+
+    def full(*_):
+        raise StoreFull("The disk is full.", "Free some space.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(kept.store.chunks, "sync", full)
+        number("x.append(2)")
+        kept.keeper.cells.drain()
+    assert number("x.append(3)").success
+    assert "could not be written: The disk is full." in "".join(capsys.readouterr())
+    number("x.append(4)")
+    go_back(kept)
+    assert shell.user_ns["x"] == [1, 2, 3]
+
+
+def test_unloading_writes_what_waits(kept, number, shell):
+    for turn in range(5):
+        number(f"x = [{turn}] * 1000")
+    shell.run_line_magic("unload_ext", "statebook")
+    from statebook.store.store import Store
+
+    store = Store(kept.store.path, read_only=True)
+    made = [each.event for each in store.journal.entries_anywhere(("checkpoint_made",))]
+    assert [each.reason for each in made].count("cell") == 5
+    store.close()
