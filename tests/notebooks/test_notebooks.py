@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -41,12 +40,10 @@ def test_executed_again_they_give_the_same_twice_in_a_row(tmp_path):
     for path in NOTEBOOKS:
         shutil.copy(path, tmp_path)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
-    command += ["-p", "numbered", "-q", "-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
-    folders = [str(SANITIZE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    command += ["-q", "-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
     for _ in range(2):
         done = subprocess.run(
-            [*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False, env=env
+            [*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
         )
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in NOTEBOOKS}
