@@ -2,6 +2,7 @@
 
 import random
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -90,6 +91,14 @@ def test_the_newest_of_a_branch_stay_and_are_written_whole(open_store):
     assert again.snapshots.next_name("variables") == "v7"
     more, _ = keep(again, {"own": noise("more")}, again.snapshots.row(names[5]))
     assert read(again, more.name) == {"own": noise("more")}
+
+
+def test_checkpoints_that_share_a_snapshot_count_once(store):
+    names, _ = line_of(store, 3)
+    for _ in range(4):  # answers that changed nothing
+        made = store.journal.checkpoint("run_end")
+        store.commit([(Place(), replace(made, snapshot=names[-1]))])
+    assert [each.name for each in plan(store, keep=2, rewriter=REWRITER).let_go] == names[:1]
 
 
 def test_the_text_of_an_ordinary_cell_keeps_no_checkpoint(store):

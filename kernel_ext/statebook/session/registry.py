@@ -51,15 +51,16 @@ class Registry:
             try:
                 notices.append(settle(store, notebook, told=bool(notices[0])))
                 session = Session(store, notebook, settings, self._surfaces)
+                notices.append(finish_move(session))
+                waits = notices_of(store, session.open_runs(), session.asking())
+                notices += waits or [session.keeper.opening()]
             except BaseException:
                 store.close()
                 raise
             session.spending.held = self._store
             self._open[notebook.store.resolve()] = session
-            waits = notices_of(store, session.open_runs(), session.asking())
-            for notice in [*notices, finish_move(session), *(waits or [session.keeper.opening()])]:
-                if notice:
-                    self._tell(notice)
+            for notice in filter(None, notices):
+                self._tell(notice)
         if self.current is not None and self.current is not session:
             self.current.keeper.leave()
         self.current = session

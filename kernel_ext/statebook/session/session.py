@@ -358,8 +358,8 @@ class Session:
         env, sink = self._environment(run, team), team.sink
         self._active = self.latest = run.number
         self._work = (run, env)
-        self.keeper.begin(run)
         try:
+            self.keeper.begin(run)
             await drive(run, env)
         except BaseException as error:
             if not env.lease.held:  # abandoned, and closed, long ago

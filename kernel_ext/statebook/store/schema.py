@@ -11,7 +11,7 @@ from statebook.ids import new_session_id
 
 from .file.database import Database
 from .file.faults import explain
-from .file.guard import sync
+from .file.syncing import sync
 from .views import VIEWS
 
 MIGRATIONS: tuple[str, ...] = (
@@ -140,7 +140,7 @@ def keep_backup(database: Database, version: int) -> Path:
     try:
         shutil.copy2(database.path, part)
         with part.open("r+b") as file:
-            sync(file)
+            sync(file.fileno())
         part.replace(backup)
     except OSError as error:
         with suppress(OSError):

@@ -317,6 +317,7 @@ def test_documents_that_name_places_outside_are_refused(root, files, path):
         lambda document: document["put"].update(a=[420, 5, 0, "0" * 32, [["0" * 32, 4]], ""]),
         lambda document: document.update(drop=["nothing"]),
         lambda document: document.update(put=[1]),
+        lambda document: document["put"].update(a=[420, 1e999, 0, "0" * 32, [["0" * 32, 4]], ""]),
     ],
 )
 def test_damaged_documents_are_refused(root, files, spoil):

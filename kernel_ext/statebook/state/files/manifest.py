@@ -138,7 +138,7 @@ class FilesManifest:
                 left_out, absent = dict(document["left_out"]), frozenset(document["absent"])
                 ignored = (ignored - set(document["noticed"])) | set(document["ignored"])
                 begun = True
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
             raise StoreDamaged("The list of a checkpoint's files can't be read.", _HINT) from error
         return cls(files, folders, left_out, ignored, absent)
 

@@ -129,7 +129,7 @@ class Manifest:
                 dict(last["surroundings"]),
                 str(last["python"]),
             )
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
             raise StoreDamaged("The list of a snapshot's variables can't be read.", _HINT) from error
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import stat
-import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from statebook.ids import new_session_id
+from statebook.store.file.syncing import sync, sync_folder
 
 PACK = 256 * 2**20
 """Bytes from which on a pack gets no more chunks."""
@@ -103,7 +103,7 @@ class Packs:
         """All that was appended is on disk under its name when this returns. OSError when it is not known to be."""
         if not self._dirty:
             return
-        _flush(self._handle)
+        sync(self._handle)
         if not os.path.samestat(os.fstat(self._handle), self.path(self._name).lstat()):
             raise FileNotFoundError(f"{self._name}{_END} was replaced while it was written")
         if self._unnamed:
@@ -116,7 +116,7 @@ class Packs:
         """After an error: what was appended since the last sync is taken away; on a full disk it is in the way."""
         if self._handle >= 0:
             with suppress(OSError):
-                os.truncate(self._handle, self._synced)
+                os.ftruncate(self._handle, self._synced)
         self.let_go()
 
     def let_go(self) -> None:
@@ -152,7 +152,7 @@ class Packs:
         try:
             shutil.copyfile(file, part)
             with part.open("r+b") as copy:
-                _flush(copy.fileno())
+                sync(copy.fileno())
             part.replace(self.folder / file.name)
         finally:
             part.unlink(missing_ok=True)
@@ -186,25 +186,3 @@ def _is_ours(handle: int) -> bool:
     """Whether what is written goes into this file under this name only: a backup of hard links must not change."""
     status = os.fstat(handle)
     return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
-
-
-def _flush(handle: int) -> None:
-    """Until the disk itself has the bytes, and the length; other times of the file don't matter."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
-    elif hasattr(os, "fdatasync"):
-        os.fdatasync(handle)
-    else:
-        os.fsync(handle)
-
-
-def sync_folder(folder: Path) -> None:
-    """A new name is on disk only when its folder is synced too; Windows has no way to ask for it, and no need."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

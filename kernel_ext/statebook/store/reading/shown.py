@@ -28,4 +28,4 @@ def shown(store: Store) -> dict[str, int]:
 def _shown(store: Store, cell: str, newest: int) -> int:
     """What was drawn again, as long as no newer run has answered the cell."""
     run, _, then = store.get_meta(f"{_DRAWN}{cell}").partition(" ")
-    return int(run) if then == str(newest) else newest
+    return int(run) if then == str(newest) and run.isdecimal() else newest

@@ -25,8 +25,8 @@ from statebook.protocol.tools import ArtifactData
 from statebook.store.artifacts import Artifacts
 from statebook.store.file.database import utc_now
 from statebook.store.file.faults import explain
+from statebook.store.file.syncing import sync_folder
 from statebook.store.journal import chain
-from statebook.store.packs.files import sync_folder
 from statebook.store.reading.checkpoints import Checkpoints
 from statebook.store.reading.files import FilesAt
 from statebook.store.reading.snapshots import SnapshotsAt

@@ -77,12 +77,18 @@ class Reach:
         if retention.days is not None:
             since = utc_now() - timedelta(days=retention.days)
             numbers |= {each.checkpoint for each in self.checkpoints if each.time >= since}
-        for branch in self._journal.branches:
-            here = [each.checkpoint for each in self.checkpoints if each.branch == branch]
-            numbers |= set(here[-retention.newest :]) if retention.newest else set()
-            numbers |= {self._journal.head_checkpoint(branch)}
+        numbers |= {self._journal.head_checkpoint(branch) for branch in self._journal.branches}
         wanted = {at.head(branch) for branch in self._journal.branches for at in (self._snapshots, self._files)}
+        for branch in self._journal.branches:
+            wanted |= self._newest(branch, retention.newest or 0)
         return (wanted | self._of(numbers)) - {""}
+
+    def _newest(self, branch: int, count: int) -> set[str]:
+        """The newest snapshots of a branch, so many of each kind; several checkpoints may name one."""
+        here = [each for each in reversed(self.checkpoints) if each.branch == branch]
+        variables = dict.fromkeys(each.variables for each in here if each.variables)
+        files = dict.fromkeys(each.files for each in here if each.files)
+        return {*list(variables)[:count], *list(files)[:count]}
 
     def _of(self, numbers: Iterable[int]) -> set[str]:
         """What holds the state of checkpoints: their own snapshots, or the ones that they go by."""
