@@ -186,6 +186,16 @@ def test_what_is_taken_over_a_variable_keeps_it_first(cell, worked, shell):
     assert shell.user_ns["made"] == 6
 
 
+def test_live_objects_and_modules_that_are_taken_are_told_as_such(cell, worked, shell):
+    worked()
+    cell("import math\nparts = iter([1, 2])\nlive = (n for n in parts)")
+    cell("%agent checkpoint then")
+    _, printed = cell("%agent take then --variables math,live --as m2,live2")
+    assert re.search(r"math of “then” \(#\d+\) is m2 here\.", printed)
+    assert re.search(r"live of “then” \(#\d+\) is live2 here \(the live generator, which is as it is now: ", printed)
+    assert (shell.user_ns["m2"], shell.user_ns["live2"]) == (shell.user_ns["math"], shell.user_ns["live"])
+
+
 def test_parts_that_were_not_kept_are_not_said_to_be_the_same(cell, use):
     use(say("one"))
     cell("%config Statebook.snapshots = 'off'")

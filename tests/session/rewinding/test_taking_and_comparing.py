@@ -8,6 +8,7 @@ from statebook.protocol.journal.events import MemoryForgotten, MemoryKept, RuleS
 from statebook.session.rewinding.carry import carried
 from statebook.session.rewinding.looking.compare import compare, described
 from statebook.session.rewinding.looking.tree import tree
+from statebook.session.rewinding.move import checkpoint
 from statebook.session.rewinding.parts import parts_of
 from statebook.session.rewinding.points import point
 from statebook.session.rewinding.take import take_memories, take_variables
@@ -33,21 +34,56 @@ def test_variables_are_taken_under_names_that_are_free(worked):
     with pytest.raises(UsageError, match="count is here already"):
         take_variables(book.session, parts, main, {"count": "count", "made": "made"})
     assert "made" not in book.namespace, "nothing is done then"
-    outcomes = take_variables(book.session, parts, main, {"count": "count_main", "made": "made"})
-    assert {each.fate for each in outcomes} == {"restored"}
+    came = take_variables(book.session, parts, main, {"count": "count_main", "made": "made"})
+    assert ({each.fate for each in came.outcomes}, came.replaced, came.kept) == ({"restored"}, (), 0)
     assert (book.namespace["count"], book.namespace["count_main"], book.namespace["made"]) == (1, 2, [2])
     with pytest.raises(UnknownName, match="cuont"):
         take_variables(book.session, parts, main, {"cuont": "x"})
 
 
+def over(book, source, *names):
+    """Takes these over what is here."""
+    wanted = {name: name for name in names}
+    return take_variables(book.session, parts_of(book.session), point(book.store, source), wanted, overwrite=True)
+
+
 def test_what_is_written_over_is_kept_at_a_checkpoint(worked):
     book = worked()
     book.go("r2")
-    take_variables(book.session, parts_of(book.session), point(book.store, "main"), {"count": "count"}, overwrite=True)
-    assert book.namespace["count"] == 2
-    label = next(row.label for row in tree(book.session, 5).rows if row.label)
-    book.go(label)
+    came = over(book, "main", "count")
+    assert (book.namespace["count"], [each.name for each in came.replaced]) == (2, ["count"])
+    (row,) = [row for row in tree(book.session, 5).rows if row.number == came.kept]
+    assert row.label == "", "a label would keep it for good"
+    book.go(f"#{came.kept}")
     assert book.namespace["count"] == 1
+
+
+def test_nothing_is_written_over_where_there_is_no_room_to_keep_it(worked):
+    book = worked()
+    checkpoint(book.session, "then")
+    book.namespace["count"] = 7
+    book.limit(store_size=1)
+    book.session.keeper.forget()
+    with pytest.raises(UsageError, match=r"so nothing was taken: the session has reached its limit on disk"):
+        over(book, "then", "count")
+    assert book.namespace["count"] == 7
+
+
+def test_nothing_is_written_over_that_can_not_be_kept(worked):
+    book = worked()
+    checkpoint(book.session, "then")
+    here = book.namespace["count"] = (number for number in range(3))
+    with pytest.raises(UsageError, match=r"count as it is here can't be kept, so nothing was taken: generator: "):
+        over(book, "then", "count")
+    assert book.namespace["count"] is here
+
+
+def test_what_is_kept_of_a_variable_that_is_written_over_is_told(worked):
+    book = worked()
+    checkpoint(book.session, "then")
+    book.namespace["made"] = [1, (number for number in range(3))]
+    (made,) = over(book, "then", "made").replaced
+    assert made.ends == "what it is until then can be brought back only without its generator"
 
 
 def test_two_points_are_compared_part_by_part(worked):

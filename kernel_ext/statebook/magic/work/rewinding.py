@@ -102,18 +102,19 @@ async def take(host: Host, flags: Flags) -> None:
         )
     if flags.variables:
         wanted = dict(zip(flags.variables, names, strict=True))
-        outcomes = await host.bridge.on_main_thread(
+        came = await host.bridge.on_main_thread(
             lambda: take_variables(session, parts_of(session), source, wanted, overwrite=flags.overwrite)
         )
-        for each in outcomes:
+        for each in came.outcomes:
             note(_taken(each, wanted, source.name))
+        for each in came.replaced:
+            without = f"; {each.ends}" if each.ends else ""
+            note(f"{each.name} as it was here is kept at {checkpoint_name(came.kept)}{without}.")
 
 
 def _taken(each: Outcome, wanted: Mapping[str, str], source: str) -> str:
-    """What became of one variable, or of what it is put in the place of."""
+    """What became of one variable."""
     why = f" ({each.why})" if each.why else ""
-    if each.fate == "kept":
-        return f"{each.name} as it was here is kept {each.why}."
     name = f"{each.name} of {source}"
     if each.fate == "lost":
         return f"{name} can't be had{why}."

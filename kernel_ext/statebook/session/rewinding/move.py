@@ -57,9 +57,23 @@ def checkpoint(session: Session, label: str = "") -> tuple[int, str]:
     UsageError while a run is active.
     """
     session.check_free()
-    made, kept = _checkpoint(session, "person", label)
+    made, kept = keep_now(session, "person", label)
     refused = session.keeper.refused
     return made.checkpoint, kept.note or (f"Variables and files are not kept with it: {refused}." if refused else "")
+
+
+def keep_now(session: Session, reason: Reason, label: str = "") -> tuple[CheckpointMade, Kept]:
+    """A checkpoint of all there is now, and what was kept with it; without that where the keeper's ``refused`` says so.
+
+    Raises StoreError subclasses.
+    """
+    kept = session.keeper.keep(reason)
+    made = session.store.journal.checkpoint(reason, label=label)
+    made = replace(made, snapshot=kept.variables, files=kept.files)
+    events = [(Place(), event) for event in (*kept.events, made)]
+    found = session.store.commit(events, snapshots=kept.rows)[-1].event
+    assert isinstance(found, CheckpointMade)
+    return found, kept
 
 
 def move(session: Session, parts: Parts, preview: Preview) -> Moved:
@@ -68,7 +82,7 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
     When it raises before the transaction, all is as it was, but for one more checkpoint.
     """
     session.check_free()
-    left, _ = _checkpoint(session, "left")
+    left, _ = keep_now(session, "left")
     _must_be_kept(session, preview, left)
     prepared = _prepared(parts, preview)
     if parts.files is not None and preview.files.doing():
@@ -169,16 +183,6 @@ def _must_be_kept(session: Session, preview: Preview, left: CheckpointMade) -> N
             f"What there is now could not be kept, so nothing was moved: {session.keeper.refused}.",
             "`--scope conversation+memory` moves without variables and files.",
         )
-
-
-def _checkpoint(session: Session, reason: Reason, label: str = "") -> tuple[CheckpointMade, Kept]:
-    kept = session.keeper.keep(reason)
-    made = session.store.journal.checkpoint(reason, label=label)
-    made = replace(made, snapshot=kept.variables, files=kept.files)
-    events = [(Place(), event) for event in (*kept.events, made)]
-    found = session.store.commit(events, snapshots=kept.rows)[-1].event
-    assert isinstance(found, CheckpointMade)
-    return found, kept
 
 
 def _prepared(parts: Parts, preview: Preview) -> Prepared | None:
