@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from living import Notebook, notebook, reported
@@ -13,6 +15,7 @@ from packed import PackedChunks
 from statebook.errors import StoreDamaged, UsageError
 from statebook.state.interrupt import undisturbed
 from statebook.state.snapshots import Manifest, SnapshotBudget, Snapshots
+from statebook.state.snapshots.seams import digest_of
 
 PANDAS_3 = pytest.mark.skipif(
     importlib.metadata.version("pandas") < "3", reason="before, frames could change each other's memory"
@@ -92,6 +95,45 @@ def test_only_what_a_cell_may_touch_is_looked_at(book):
     assert book.snapshots.touched("get_ipython().run_line_magic('x', '')") is None
     assert book.snapshots.touched("await x") == {"x"}
     assert book.snapshots.touched("this is no Python") is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "_.append(2)",
+        "__[0].append(2)",
+        "_1.append(2)",
+        "Out[1].append(2)",
+        "_oh[1].append(2)",
+        "[each.append(2) for each in (_,)]",
+        "for _ in [_]: _.append(2)",
+        "import cProfile, io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()): cProfile.run('a.append(2)')",
+        "measure('a.append(2)', 'from __main__ import a', number=1)",
+        "t.Timer('a.append(2)', 'from __main__ import a').timeit(1)",
+        "timer.timeit(1)",
+        "def f():\n    import code\n    code.InteractiveInterpreter(__import__('__main__').__dict__).runsource('a.append(2)')"
+        "\nf()",
+        "later()",
+    ],
+)
+def test_a_change_that_names_no_variable_is_found(book, source):
+    """An output is a variable's own object; text that is run may name any."""
+    book.cell("a = [1]; other = [3]")
+    book.namespace |= {"_": book.namespace["a"], "__": [book.namespace["a"]], "_1": book.namespace["a"]}
+    book.namespace["Out"] = book.namespace["_oh"] = {1: book.namespace["a"]}
+    book.cell("from timeit import timeit as measure\nimport timeit as t")
+    book.cell("timer = t.Timer('a.append(2)', 'from __main__ import a')")
+    book.cell("def later():\n    import timeit\n    timeit.timeit('a.append(2)', 'from __main__ import a', number=1)")
+    before = book.snapshots.last.groups["a"]
+    assert not before.same(book.cell(source).groups["a"])
+    assert book.namespace["a"][:2] == [1, 2]
+
+
+def test_a_name_that_is_only_like_one_of_those_costs_nothing(book):
+    """A loop's ``_`` sets it and looks at no output; an attribute called as a module is none."""
+    book.cell("a = [1]; b = [2]\nclass Answer: code = 5\nanswer = Answer()")
+    for source in ("for _ in range(3): b.append(4)", "_, c = 1, 2", "b.append(answer.code)", "[_ for _ in b]"):
+        assert "a" not in (book.snapshots.touched(source) or "a"), source
 
 
 def test_what_restored_code_may_change_is_looked_at(book):
@@ -254,6 +296,28 @@ def test_a_restore_can_be_undone(book):
     book.snapshots.restore(prepared.present.manifest)
     assert book.namespace["late"]["x"] is book.namespace["a"]
     assert book.namespace["a"] == [1, 2]
+
+
+def test_a_surrounding_that_can_not_be_restored_is_named_and_the_others_are(book, chunks, monkeypatch, tmp_path):
+    target = book.cell("import random\nrandom.seed(1)\na = [1]")
+    size = target.surroundings["random"][1]
+    data = bytearray(size)
+    chunks.get_into(target.surroundings["random"][0], memoryview(data))
+    bad = json.dumps(json.loads(data) | {"random": [9, [1], None]}).encode()
+    chunks.put(digest_of(bad), bad)
+    environment = {"BAD": "nul\0", "SET_THEN": "1"}
+    around = target.surroundings | {"random": [digest_of(bad), len(bad)], "environment": environment}
+    monkeypatch.setenv("SET_THEN", "0")
+    monkeypatch.chdir(tmp_path)
+    book.cell("a.append(2)")
+    restored = book.snapshots.restore(replace(target, surroundings=around))
+    assert [each.partition(":")[0] for each in restored.failed] == [
+        "BAD of the environment",
+        "the random state of random",
+    ]
+    assert "state with version 9" in restored.failed[1]
+    assert (book.namespace["a"], os.environ["SET_THEN"], str(Path.cwd())) == ([1], "1", target.surroundings["folder"])
+    assert book.snapshots.capture().manifest.groups == target.groups
 
 
 def test_untouched_variables_stay_the_very_objects(book):

@@ -254,4 +254,4 @@ def _swap(session: Session, parts: Parts, prepared: Prepared | None) -> tuple[tu
         session.keeper.forget()  # what is there now is looked at anew
         why = f"{error}" if isinstance(error, StatebookError) else f"{type(error).__name__}: {error}"
         return (), (f"The variables are not in place: {why} `%agent rewind head --scope variables` brings them.",)
-    return restored.outcomes, restored.failed
+    return restored.outcomes, tuple(f"Not as it was then: {each}." for each in restored.failed)

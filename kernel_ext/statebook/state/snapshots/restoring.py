@@ -107,11 +107,7 @@ def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], 
         for name in gone:
             namespace.pop(name, None)
     del replaced, variables  # finalizers of old values run only now
-    try:
-        failed = surroundings.restore(prepared.manifest.surroundings)
-    except StatebookError as error:
-        failed = [f"random states: {error}"]
-    return Restored(prepared.outcomes, tuple(failed))
+    return Restored(prepared.outcomes, tuple(surroundings.restore(prepared.manifest.surroundings)))
 
 
 def part_of(manifest: Manifest, names: Container[str]) -> Manifest:

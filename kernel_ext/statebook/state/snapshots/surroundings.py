@@ -7,7 +7,8 @@ import os
 import random
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from statebook.redaction import quotable
@@ -58,21 +59,19 @@ class Surroundings:
         return list(chunk)
 
     def restore(self, values: Mapping[str, Any]) -> list[str]:
-        """Make them as they were; gives what could not be, in words."""
-        failed = []
-        folder, environment = _text(values.get("folder", "")) or "", _texts(values.get("environment", {}))
-        try:
-            if folder and folder != _folder():
-                os.chdir(folder)
-        except OSError as error:
-            failed.append(f"the working directory {readable(folder)}: {error.strerror}")
-        self._restore_environment(environment, values.get("secret", []))
+        """Make them as they were; gives what could not be, in words. Variables are in place by then: nothing raises."""
+        failed = _tried("the working directory", lambda: _go_to(_text(values.get("folder", "")) or ""))
+        changes, secret = values.get("environment", {}), values.get("secret", [])
+        failed += _tried("the environment", lambda: self._restore_environment(_texts(changes), secret))
         if values.get("random"):
-            digest, size = values["random"]
-            data = bytearray(size)
-            self._chunks.get_into(digest, memoryview(data))
-            failed += _restore_random(json.loads(data))
+            failed += _tried("random states", lambda: _restore_random(self._kept_random(*values["random"])))
         return failed
+
+    def _kept_random(self, digest: str, size: int) -> dict[str, Any]:
+        data = bytearray(size)
+        self._chunks.get_into(digest, memoryview(data))
+        found: dict[str, Any] = json.loads(data)
+        return found
 
     def differing(self, values: Mapping[str, Any]) -> list[str]:
         """What `restore` would change of the working directory and the environment, in words, and not of randomness."""
@@ -106,12 +105,17 @@ class Surroundings:
         # one that was secret then: its value is not stored, so the present one stays
         return {name: value for name, value in wanted.items() if name not in secret}
 
-    def _restore_environment(self, changes: Mapping[str, str | None], secret: list[str]) -> None:
+    def _restore_environment(self, changes: Mapping[str, str | None], secret: list[str]) -> list[str]:
+        failed = []
         for name, value in self._wanted(changes, secret).items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+            try:
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+            except (ValueError, OSError) as error:  # a name or value that this system does not take
+                failed.append(f"{name} of the environment: {error}")
+        return failed
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -168,22 +172,52 @@ def _plain_states(raw: list[Any]) -> dict[str, Any]:
     return states
 
 
-def _restore_random(states: Mapping[str, Any]) -> list[str]:
-    version, numbers, gauss = states["random"]
-    random.setstate((version, tuple(numbers), gauss))
-    failed = []
-    if isinstance(states.get("numpy"), str):
-        failed.append(f"the random state of numpy, whose generator was replaced by {states['numpy']}")
-    elif "numpy" in states:
-        import numpy as np
+def _tried(what: str, restore: Callable[[], list[str]]) -> list[str]:
+    """What a step could not restore, in words; also where it raised, so that the other steps are taken all the same."""
+    try:
+        return restore()
+    except Exception as error:  # noqa: BLE001 - generators, files and values of any kind
+        return [f"{what}: {error}"]
 
-        try:
-            np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002 - the legacy state is what users seed
-        except ValueError:
-            failed.append("the random state of numpy, whose generator is another one now")
-    if "torch" in states:
-        torch: Any = sys.modules.get("torch")
-        if torch is None:
-            return [*failed, "the random state of torch, which is not imported"]
-        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(states["torch"]), dtype=torch.uint8))
+
+def _go_to(folder: str) -> list[str]:
+    try:
+        if folder and folder != _folder():
+            os.chdir(folder)
+    except OSError as error:
+        return [f"the working directory {readable(folder)}: {error.strerror}"]
+    return []
+
+
+def _restore_random(states: Mapping[str, Any]) -> list[str]:
+    failed = []
+    for name, restore in (("random", _restore_python), ("numpy", _restore_numpy), ("torch", _restore_torch)):
+        if name in states:
+            failed += _tried(f"the random state of {name}", partial(restore, states[name]))
     return failed
+
+
+def _restore_python(state: Any) -> list[str]:
+    version, numbers, gauss = state
+    random.setstate((version, tuple(numbers), gauss))
+    return []
+
+
+def _restore_numpy(state: Any) -> list[str]:
+    if isinstance(state, str):
+        return [f"the random state of numpy, whose generator was replaced by {state}"]
+    import numpy as np
+
+    try:
+        np.random.set_state(tuple(state))  # noqa: NPY002 - the legacy state is what users seed
+    except ValueError:
+        return ["the random state of numpy, whose generator is another one now"]
+    return []
+
+
+def _restore_torch(state: Any) -> list[str]:
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return ["the random state of torch, which is not imported"]
+    torch.set_rng_state(torch.frombuffer(bytearray.fromhex(state), dtype=torch.uint8))
+    return []
