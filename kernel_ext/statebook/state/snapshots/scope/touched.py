@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import re
 import sys
@@ -18,8 +19,17 @@ _REACHES_ALL = frozenset({
     "get_ipython", "globals", "locals", "vars", "exec", "eval", "compile", "__import__", "gc", "inspect", "sys",
     "threading", "concurrent", "multiprocessing", "ThreadPool", "ThreadPoolExecutor", "Thread", "Timer", "builtins",
     "__builtins__", "__main__", "importlib", "ctypes", "__globals__", "f_globals", "f_locals", "user_ns",
+    "breakpoint", "set_trace",
 })  # fmt: skip
 """Names through which code may change variables that it does not name."""
+
+_OUTPUT = re.compile(r"_{1,3}|_\d+|_oh|Out")
+"""What IPython calls the outputs of earlier cells: any of them may be a variable's own object."""
+
+_RUN_CODE = frozenset({
+    "cProfile", "profile", "timeit", "pdb", "bdb", "trace", "doctest", "runpy", "code", "unittest",
+})  # fmt: skip
+"""Modules that run code which is given as text, or that of all of ``__main__``."""
 
 ANY_NAME = frozenset({"globals"})
 """What code uses that can't be read."""
@@ -38,6 +48,8 @@ def goes_past_pandas(touched: frozenset[str] | None) -> bool:
 def names_of(code: types.CodeType) -> set[str]:
     """All names that ``code``, and the functions and classes written in it, look up or set."""
     found = {*code.co_names, *code.co_cellvars, *code.co_freevars}
+    if any(name.partition(".")[0] in _RUN_CODE for name in found) and _imports_one(code):
+        found |= ANY_NAME
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             found |= names_of(constant)
@@ -56,17 +68,46 @@ def touched_names(
         code = compile(source, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except (SyntaxError, ValueError):
         return EVERYTHING
-    todo = list(names_of(code))
+    todo = list(names_of(code) - _only_set(code))
     done: set[str] = set()
     while todo:
         name = todo.pop()
         if name in done:
             continue
         done.add(name)
-        if name in _REACHES_ALL or _is_own_module(namespace.get(name, sys.modules.get(name))):
+        if name in _REACHES_ALL or _OUTPUT.fullmatch(name) or _runs_code(namespace.get(name)):
+            return EVERYTHING
+        if _is_own_module(namespace.get(name, sys.modules.get(name))):
             return EVERYTHING
         todo.extend(uses(name))
     return frozenset(done)
+
+
+def _imports_one(code: types.CodeType) -> bool:
+    """Whether it imports one of the modules that run code; ``x.code`` and a column called so do not."""
+    found = (each.argval for each in dis.get_instructions(code) if each.opname == "IMPORT_NAME")
+    return any(str(name).partition(".")[0] in _RUN_CODE for name in found)
+
+
+def _only_set(code: types.CodeType) -> set[str]:
+    """Names for outputs that a cell sets and does not look up, as in ``for _ in range(3)``."""
+    outputs = {name for name in code.co_names if _OUTPUT.fullmatch(name)}
+    if not outputs:
+        return outputs
+    within = [names_of(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    looked = {each.argval for each in dis.get_instructions(code) if each.opname.startswith("LOAD_")}
+    return outputs - looked - set().union(*within)
+
+
+def _runs_code(value: Any) -> bool:
+    """Whether it is a module that runs code which is given as text, or comes from one."""
+    if isinstance(value, types.ModuleType):
+        module = value.__name__
+    elif isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        module = value.__module__
+    else:
+        module = type(value).__module__
+    return isinstance(module, str) and module.partition(".")[0] in _RUN_CODE
 
 
 def _is_own_module(value: Any) -> bool:
