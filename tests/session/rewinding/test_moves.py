@@ -262,6 +262,26 @@ def test_the_stop_button_waits_for_the_end_of_a_move(worked, monkeypatch, moment
     assert everything(book) == before
 
 
+def test_the_stop_button_right_before_it_is_decided_leaves_nothing_staged(worked, monkeypatch):
+    book = worked()
+    before = everything(book)
+    real, staged = Mover.stage, []
+
+    def pressed(*args):
+        real(*args)
+        staged.extend(book.folder.rglob("*.part"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Mover, "stage", pressed)
+        book.go("r3")
+    assert len(staged) == 1
+    assert not list(book.folder.rglob("*.part"))
+    assert everything(book) == before
+    book.go("r3")
+    assert book.file("made.txt") == "by r2\n"
+
+
 def test_what_no_snapshot_had_room_for_stays_where_it_is_still_there(worked):
     """Of a point whose snapshot left it out: the object itself, if nobody replaced it; the preview says the same."""
     book = worked(say("four"))

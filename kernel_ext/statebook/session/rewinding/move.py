@@ -85,10 +85,15 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
     left, _ = keep_now(session, "left")
     _must_be_kept(session, preview, left)
     prepared = _prepared(parts, preview)
-    if parts.files is not None and preview.files.doing():
-        parts.files.mover.stage(preview.files)
-    with undisturbed():
-        return _moved(session, parts, preview, left, prepared)
+    try:
+        if parts.files is not None and preview.files.doing():
+            parts.files.mover.stage(preview.files)
+        with undisturbed():
+            return _moved(session, parts, preview, left, prepared)
+    except BaseException:
+        if parts.files is not None:
+            parts.files.mover.unstage()  # what is in place already is not staged any more
+        raise
 
 
 def redo(session: Session, parts: Parts, *, overwrite: Collection[str] = ()) -> Preview:
@@ -135,12 +140,7 @@ def fork(session: Session, target: Point, name: str = "") -> Branch:
 def _moved(session: Session, parts: Parts, preview: Preview, left: CheckpointMade, prepared: Prepared | None) -> Moved:
     """The transaction, and what follows it: to the end, once it is decided."""
     finished = prepared is None and not preview.files.doing()
-    try:
-        _decide(session, preview, left, finished=finished)
-    except BaseException:
-        if parts.files is not None:
-            parts.files.mover.unstage()
-        raise
+    _decide(session, preview, left, finished=finished)
     files, failed = _put(parts, preview)
     if not finished and not failed:
         lost = prepared.outcomes if prepared is not None else ()

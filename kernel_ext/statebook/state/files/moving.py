@@ -156,8 +156,8 @@ class Mover:
             with suppress(FileNotFoundError):
                 os.unlink(handle.at(name), dir_fd=handle.fd)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | BINARY
+            self._staged[order.path] = folder, name  # before it is there: the stop button may be pressed in between
             descriptor = os.open(handle.at(name), flags, 0o600, dir_fd=handle.fd)
-            self._staged[order.path] = folder, name
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
