@@ -4,6 +4,7 @@ import collections
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import pickle
 import stat
@@ -257,6 +258,23 @@ def test_a_damaged_or_unreachable_key_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreReadOnly):
         key_of_user(tmp_path / "file" / "below" / "snapshot.key")
+
+
+def test_a_secret_of_the_environment_stays_as_it_is_now(chunks, monkeypatch):
+    """Its value is kept nowhere, so that nothing could bring it back."""
+    snapshots = Snapshots({}, chunks)
+    monkeypatch.setenv("STORE_URL", "file:data")
+    monkeypatch.setenv("PLAIN_SETTING", "then")
+    then = snapshots.capture().manifest
+    monkeypatch.setenv("MY_API_KEY", "hunter2")
+    monkeypatch.setenv("STORE_URL", "http://me:hunter2@host/")
+    monkeypatch.setenv("PLAIN_SETTING", "now")
+    now = snapshots.capture().manifest
+    assert snapshots.around(then) == ["PLAIN_SETTING of the environment"]
+    for target, plain in ((then, "then"), (now, "now")):
+        snapshots.restore(target)
+        names = ("MY_API_KEY", "STORE_URL", "PLAIN_SETTING")
+        assert [os.environ[name] for name in names] == ["hunter2", "http://me:hunter2@host/", plain]
 
 
 def test_the_environments_secrets_are_not_in_a_manifest(chunks, monkeypatch):

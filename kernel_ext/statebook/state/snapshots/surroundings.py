@@ -100,10 +100,11 @@ class Surroundings:
 
     def _wanted(self, changes: Mapping[str, str | None], secret: list[str]) -> dict[str, str | None]:
         """The values that variables of the environment are to have; None for none."""
-        present, kept = self._changes()
-        wanted = {name: self._begin.get(name) for name in (*present, *kept)} | dict(changes)
-        # one that was secret then: its value is not stored, so the present one stays
-        return {name: value for name, value in wanted.items() if name not in secret}
+        present, _ = self._changes()
+        wanted = {name: self._begin.get(name) for name in present} | dict(changes)
+        # of one that is secret, then or now, no value is stored: nothing could bring it, or bring it back, so it stays
+        now = {name for name, value in os.environ.items() if is_secret(name, value)}
+        return {name: value for name, value in wanted.items() if name not in now and name not in secret}
 
     def _restore_environment(self, changes: Mapping[str, str | None], secret: list[str]) -> list[str]:
         failed = []
