@@ -42,6 +42,7 @@ def bring_back(registry: Registry, target: Path | None = None) -> Rescued:
     made = place.with_name(f"{place.name}.rescue")
     rescue(session.store, made)
     registry.forget(session)
+    session.keeper.close()
     session.store.chunks.close()
     session.store.database.abandon()
     aside = _set_aside(place) if place.exists() else None

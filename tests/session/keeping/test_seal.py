@@ -1,15 +1,19 @@
 """Whose snapshots may run code: this user's own, and those that a person has trusted."""
 
 import builtins
+import gc
 import hashlib
 import json
+import os
 import pickle
 import shutil
+import weakref
 from dataclasses import replace
 
 import pytest
 import xxhash
 from statebook.errors import StoreReadOnly
+from statebook.session.keeping import seal as seal_of
 from statebook.session.keeping.rewriting import SignedRewriter
 from statebook.session.keeping.seal import Seal, trusted_path
 from statebook.state.snapshots import SnapshotBudget
@@ -65,6 +69,24 @@ def test_a_foreign_snapshot_that_is_prepared_and_applied_runs_no_code_either(for
     assert "hook" not in names
 
 
+def test_a_preview_of_a_foreign_store_says_what_will_be_lost_and_that_nothing_around_changes(foreign, monkeypatch):
+    session, names, variables, name = foreign
+    monkeypatch.setattr(builtins, "trap_ran", False, raising=False)
+    variables.now()
+    monkeypatch.setenv("STANDS_HERE", "1")  # since this kernel began; the stranger's snapshot has it not
+    names["mine"] = 1
+    foreseen = variables.foresee(name)
+    assert (builtins.trap_ran, names.keys() & {"plain", "hook"}) == (False, set())
+    assert fates(foreseen) == {"plain": "restored", "Trap": "lost", "trap": "lost", "hook": "lost", "mine": "removed"}
+    assert variables.around(name) == ()
+    prepared = variables.prepare(name)
+    assert sorted(prepared.outcomes, key=lambda each: each.name) == list(foreseen)
+    variables.apply(prepared)
+    assert os.environ["STANDS_HERE"] == "1"
+    session.session.keeper.seal.trust()
+    assert "STANDS_HERE" in variables.around(name)[-1]
+
+
 def test_trust_lets_it_run_and_can_be_taken_back(foreign):
     session, names, variables, name = foreign
     seal = session.session.keeper.seal
@@ -99,6 +121,36 @@ def test_trust_is_kept_outside_of_the_store(foreign, data_folder):
     assert trusted_path().is_relative_to(data_folder)
     trusted_path().unlink()
     assert not session.session.keeper.variables.find(session.session.keeper.variables.name_at_head()).trusted
+
+
+@pytest.mark.parametrize(("text", "why"), [("[" + " " * 200 + "]", "larger than 0 MB"), ('{"a": ["x"]', "delimiter")])
+def test_a_list_of_what_is_trusted_that_can_not_be_read_is_not_written_over(foreign, monkeypatch, text, why):
+    """It may hold what was trusted in a hundred other stores."""
+    session, _, variables, name = foreign
+    seal = session.session.keeper.seal
+    monkeypatch.setattr(seal_of, "_LARGEST", 100)
+    trusted_path().parent.mkdir(parents=True, exist_ok=True)
+    trusted_path().write_text(text)
+    for act in (seal.trust, seal.revoke):
+        with pytest.raises(StoreReadOnly, match=f"can't be read: .*{why}.*Move it away"):
+            act()
+    assert trusted_path().read_text() == text
+    assert not variables.find(name).trusted
+    trusted_path().unlink()
+    assert seal.trust() >= 1
+
+
+def test_what_was_prepared_is_not_held_on_to(kept_in, go):
+    """A move may fail between the two: a whole snapshot would stay in memory beside the live variables."""
+    session, names = kept_in(call("python", {"code": "class Big: pass\nbig = Big()"}), say("Done."))
+    go(session.ask("Go."))
+    variables = session.session.keeper.variables
+    names["big"] = None
+    prepared = variables.prepare(variables.name_at_head())
+    watched = weakref.ref(prepared.values["big"])
+    del prepared
+    gc.collect()
+    assert watched() is None
 
 
 def test_a_copy_of_ones_own_store_stays_ones_own(kept_in, go, tmp_path):

@@ -65,15 +65,16 @@ class Seal:
 
     def trust(self) -> int:
         """Trust the snapshots that are in this store now; how many. StoreReadOnly where that can't be kept."""
+        known = _read()
         rows = {row.name: row for row in self._store.snapshots.all("variables")}
         signed = {name: row.signature for name, row in rows.items()} | {"": ""}
         found = [row for row in rows.values() if row.parent in signed]
         own = {self.sign(row.name, row.document, signed[row.parent]) for row in found}
-        _write(_read() | {self._mark(): sorted(own)})
+        _write(known | {self._mark(): sorted(own)})
         return len(rows)
 
     def revoke(self) -> bool:
-        """Trust only what this user's key signed; whether there was something to take back."""
+        """Trust only what this user's key signed; whether there was something to take back. As `trust` raises."""
         known = _read()
         if known.pop(self._mark(), None) is None:
             return False
@@ -86,7 +87,9 @@ class Seal:
         return [self.sign(row.name, row.document, parent) for row, parent in zip(chain, parents, strict=False)]
 
     def _remembered(self) -> set[str]:
-        return set(_read().get(self._mark(), ()))
+        with suppress(StoreReadOnly):  # then nothing is trusted
+            return set(_read().get(self._mark(), ()))
+        return set()
 
     def _mark(self) -> str:
         mark = self._store.get_meta(_MARK)
@@ -105,12 +108,18 @@ class Seal:
 
 
 def _read() -> dict[str, list[str]]:
-    with suppress(OSError, ValueError, AttributeError):  # not there, or no JSON: nothing is trusted
-        path = trusted_path()
+    """What is trusted, by store. StoreReadOnly for a list that is there and can't be read: it must not be lost."""
+    path, why = trusted_path(), f"it is larger than {_LARGEST // 10**6} MB"
+    try:
         if path.stat().st_size <= _LARGEST:
             found = json.loads(path.read_text("utf-8"))
             return {str(mark): [str(each) for each in rows] for mark, rows in found.items()}
-    return {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:  # no JSON, or of another form
+        why = " ".join(f"{error}".split())[:200]
+    hint = "Move it away, and `%agent trust` begins a new one."
+    raise StoreReadOnly(f"{path}, the list of what you trust, can't be read: {why}.", hint)
 
 
 def _write(known: Mapping[str, Sequence[str]]) -> None:

@@ -68,7 +68,8 @@ class Variables:
         self._made: dict[tuple[str, str], str] = {}
         """(name, live token) of what could not be captured -> the cell that made it."""
         self._touched: frozenset[str] | None = EVERYTHING
-        self._prepared: tuple[Prepared, Found] | None = None
+        self._prepared: tuple[Manifest, Found] | None = None
+        """What was prepared last; not its values, which may be large and belong to whoever asked for them."""
         self.newest_capture: Capture | None = None
         """The last one, or what was restored since; None before the first."""
 
@@ -125,7 +126,7 @@ class Variables:
 
     def forget(self) -> None:
         """Let go of all that is known of the variables, and of the memory that holds; the next capture is in full."""
-        self._snapshots = self.newest_capture = None
+        self._snapshots = self.newest_capture = self._prepared = None
         self._rows.go_on_from(None)
         self.unseen()
 
@@ -189,14 +190,14 @@ class Variables:
         prepared = self._live().prepare(
             found.manifest, plain=not found.trusted, budget=self._room(), seen=self._touched
         )
-        self._prepared = prepared, found
+        self._prepared = prepared.manifest, found
         return prepared
 
     def apply(self, prepared: Prepared) -> Restored:
         """Swap in what was prepared last, all or none. UsageError where variables changed since."""
         restored = self._live().apply(prepared)
         (latest, found), self._prepared = self._prepared or (None, None), None
-        own = latest is prepared and found is not None and self._seal.owns(found.chain)
+        own = latest is prepared.manifest and found is not None and self._seal.owns(found.chain)
         self._rows.go_on_from(found.base if own and found is not None else None)
         if own:
             self._touched = frozenset()
