@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import signal
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -246,6 +247,20 @@ def test_a_preview_changes_nothing_and_expires(book):
     with pytest.raises(UsageError, match="changed"):
         book.snapshots.apply(prepared)
     assert book.namespace["a"] == [1, 2]
+
+
+def test_code_of_another_python_is_foretold_to_be_lost(book, monkeypatch):
+    block = "def f(): return g()\ng = lambda: 1\nnumbers = [1]\nclass Empty: pass\nword = 'CodeWords.code '"
+    with monkeypatch.context() as older:
+        older.setattr(sys, "hexversion", 0x030800F0)
+        older.setattr("statebook.state.snapshots.variables.python_version", lambda: "3.8")
+        target = book.cell(block)
+    book.cell("f = g = numbers = Empty = word = 0")
+    foreseen = book.snapshots.foresee(target)
+    fates = {each.name: each.fate for each in foreseen}
+    assert fates == {"f": "lost", "g": "lost", "numbers": "restored", "Empty": "restored", "word": "restored"}
+    assert {each.why for each in foreseen if each.fate == "lost"} == {"its code is bytecode of Python 3.8"}
+    assert sorted(book.snapshots.prepare(target).outcomes, key=lambda each: each.name) == list(foreseen)
 
 
 def test_a_restore_can_be_undone(book):

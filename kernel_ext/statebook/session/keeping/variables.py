@@ -173,13 +173,17 @@ class Variables:
         """What restoring a snapshot would do to each variable. Raises as `find` does."""
         found, seen = self.find(name), self._touched
         self._touched = EVERYTHING  # where it fails
-        outcomes = self._live().foresee(found.manifest, budget=self._room(), seen=seen)
+        outcomes = self._live().foresee(found.manifest, plain=not found.trusted, budget=self._room(), seen=seen)
         self._touched = frozenset()
         return outcomes
 
     def around(self, name: str) -> tuple[str, ...]:
-        """What restoring it would change of the working directory and the environment. Raises as `find` does."""
-        return tuple(self._live().around(self.find(name).manifest))
+        """What restoring it would change of the working directory and the environment; of one not trusted, nothing.
+
+        Raises as `find` does.
+        """
+        found = self.find(name)
+        return tuple(self._live().around(found.manifest)) if found.trusted else ()
 
     def prepare(self, name: str) -> Prepared:
         """Load a snapshot beside the live variables, which stay; of one that is not trusted, plain data only.

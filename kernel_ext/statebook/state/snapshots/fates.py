@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .manifest import Manifest, Missing
+from .manifest import Group, Manifest, Missing
 from .pickling.lost import Live
 
 Fate = Literal["restored", "kept", "lost", "removed"]
@@ -27,9 +27,18 @@ class Outcome:
     """What of its value until then nothing brings back, and why."""
 
 
-def foresee(then: Manifest, now: Manifest, live: Live, namespace: Mapping[str, Any]) -> tuple[Outcome, ...]:
-    """The outcomes of a restore, sorted by name; ``now`` is a snapshot of the present, in full."""
-    found = [*_captured(then, now), *_modules(then, now)]
+def foresee(
+    then: Manifest,
+    now: Manifest,
+    live: Live,
+    namespace: Mapping[str, Any],
+    lost: Callable[[Group], str] | None = None,
+) -> tuple[Outcome, ...]:
+    """The outcomes of a restore, sorted by name; ``now`` is a snapshot of the present, in full.
+
+    ``lost`` tells why a group can't be loaded here, "" for one that can; None: all can.
+    """
+    found = [*_captured(then, now, lost), *_modules(then, now)]
     found += [of_missing(name, missing, live, namespace)[0] for name, missing in then.missing.items()]
     found += [Outcome(name, "removed") for name in now.names() - then.names()]
     return tuple(sorted(with_ends(found, now), key=lambda each: each.name))
@@ -60,9 +69,12 @@ def with_ends(outcomes: Iterable[Outcome], now: Manifest) -> Iterator[Outcome]:
         yield replace(each, ends=ends) if ends else each
 
 
-def _captured(then: Manifest, now: Manifest) -> Iterator[Outcome]:
+def _captured(then: Manifest, now: Manifest, lost: Callable[[Group], str] | None) -> Iterator[Outcome]:
     for key, group in then.groups.items():
         same = group.same(now.groups.get(key))
+        if lost is not None and not same and (reason := lost(group)):
+            yield from (Outcome(name, "lost", reason) for name in group.names)
+            continue
         parts = [f"without a part of type {kind}: {why}" for kind, why in dict.fromkeys(group.lost)]
         why = "" if same else "; ".join([*parts, *group.notes])
         yield from (Outcome(name, "kept" if same else "restored", why) for name in group.names)

@@ -15,11 +15,15 @@ from .fates import Outcome, of_missing, with_ends
 from .manifest import Group, Manifest
 from .pickling.trial import load_group
 from .pickling.unpickler import NotPlain
+from .pickling.words.code import CODE, of_other_python
 from .pickling.words.loading import Loading
 from .scope.names import split
 from .seams import check_room
 from .surroundings import Surroundings
 from .taking import Capture
+
+_CODE = b"\x8c" + bytes([len(CODE)]) + CODE.encode("ascii") + b"\x94"
+"""How a stream spells the word for code where it uses it first: SHORT_BINUNICODE and MEMOIZE of PEP 3154."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,15 @@ def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], 
             namespace.pop(name, None)
     del replaced, variables  # finalizers of old values run only now
     return Restored(prepared.outcomes, tuple(surroundings.restore(prepared.manifest.surroundings)))
+
+
+def why_not_here(python: str, loading: Loading, group: Group) -> str:
+    """Why a group that another version of Python wrote will be lost, told without loading it; "" where it will not."""
+    try:
+        stream = _stream(group, loading)
+    except Exception as error:  # noqa: BLE001 - as `prepare` will find it
+        return _reason(error)
+    return of_other_python(python) if _CODE in stream else ""
 
 
 def part_of(manifest: Manifest, names: Container[str]) -> Manifest:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .contents.pins import Pins
@@ -15,7 +16,7 @@ from .manifest import Group, Manifest
 from .pickling.lost import Live
 from .pickling.pickler import SnapshotPickler
 from .pickling.words.loading import Loading
-from .restoring import Prepared, Restored, part_of, prepare, set_all, swap
+from .restoring import Prepared, Restored, part_of, prepare, set_all, swap, why_not_here
 from .scope.names import split
 from .scope.threads import others_run
 from .scope.touched import ANY_NAME, EVERYTHING, goes_past_pandas, touched_names
@@ -153,11 +154,28 @@ class Snapshots:
             return prepare(manifest, present, loading, plain=plain)
 
     def foresee(
-        self, manifest: Manifest, *, budget: SnapshotBudget = _NO_LIMIT, seen: frozenset[str] | None = None
+        self,
+        manifest: Manifest,
+        *,
+        plain: bool = False,
+        budget: SnapshotBudget = _NO_LIMIT,
+        seen: frozenset[str] | None = None,
     ) -> tuple[Outcome, ...]:
-        """What `prepare` and `apply` would do, without loading anything. ``seen`` is as for `capture`."""
+        """What `prepare` and `apply` would do, sorted by name. ``plain`` and ``seen`` are as for these.
+
+        Nothing is loaded, but for what is ``plain``: only loading tells what of it is, and that runs no code.
+        """
+        if plain:
+            prepared = self.prepare(manifest, plain=True, budget=budget, seen=seen)
+            return tuple(sorted(prepared.outcomes, key=lambda each: each.name))
         present = self.capture(EVERYTHING, budget=budget, seen=seen)
-        return foresee(manifest, present.manifest, self._live, self._namespace)
+        other = manifest.python not in ("", python_version())
+        lost = (
+            partial(why_not_here, manifest.python, Loading(self._namespace, self._chunks, self._live, {}))
+            if other
+            else None
+        )
+        return foresee(manifest, present.manifest, self._live, self._namespace, lost)
 
     def apply(self, prepared: Prepared) -> Restored:
         """Make what was prepared the live variables, in one step. Raises UsageError when they changed since."""
