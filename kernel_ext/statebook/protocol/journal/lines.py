@@ -4,8 +4,9 @@ Order of one move (a rewind, an undo, a redo, a switch), each line one commit::
 
     CheckpointMade(reason="left")                           on the branch that is left: all of now, to return to
     (BranchStarted | BranchSwitched)? ... HeadMoved         the new state counts from here on
-    MoveFinished                                            its files and variables are in place
+    MoveFinished                                            its files are in place, its variables loaded beside
 
+The variables are swapped last, in the kernel: cut off there, the next kernel can bring those of the head back.
 A `HeadMoved` without its `MoveFinished` was cut off: its files are put in place by the next kernel.
 """
 
@@ -123,10 +124,10 @@ class HeadMoved:
 
 @dataclass(frozen=True, slots=True)
 class MoveFinished:
-    """The files and variables of the move before this are in place, but for these.
+    """The files of the move before this are in place, and its variables are loaded, to be swapped in now.
 
-    ``lost`` are variables that could not be brought back, ``kept`` files that were left as they are, as the person
-    had changed them meanwhile.
+    ``lost`` are variables that could not be loaded, ``kept`` files that were left as they are, as the person had
+    changed them meanwhile.
     """
 
     kind: ClassVar[str] = "move_finished"
