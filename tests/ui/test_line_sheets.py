@@ -110,6 +110,9 @@ def test_what_a_preview_has_told_is_not_told_again():
         "gen: run again `rows = (x for x in y)`",
         "What was here is kept at #7: `%agent redo` returns to it.",
     ]
+    two = Outcome("a", "lost", "generator"), Outcome("b", "lost", "generator")
+    same = Moved(preview(variables=two), 7, 1, "main-2", two[::-1])
+    assert "Variables" not in repr(PreviewSheet(same.preview, same, brief=True)), "in whatever order they are told"
     lost = (Outcome("df", "lost", "a chunk of it is damaged"),)
     other = Moved(preview(), 7, 1, "main-2", lost, (("b.txt", "was changed"),))
     text = repr(PreviewSheet(preview(), other, brief=True))

@@ -130,7 +130,7 @@ class PreviewSheet:
     def _unforeseen(self, *, html: bool) -> Iterator[tuple[str, str, Sequence[str]]]:
         """What became of parts otherwise than the preview said."""
         moved = self.moved
-        if moved is not None and moved.lost != self.preview.lost:
+        if moved is not None and _by_name(moved.lost) != _by_name(self.preview.lost):
             yield "Variables", _fates(moved.variables), [*_variables(moved.variables, html=html)]
         if moved is not None and moved.kept:
             yield "Files", f"{count(len(moved.kept), 'file')} left", [*self._left(html=html)]
@@ -257,6 +257,10 @@ class PreviewSheet:
 def _run_cell(run: RunLine) -> str:
     answer = f'<span class="sb-one sb-quiet">{words(one_line(run.answer, 160))}</span>' if run.answer else ""
     return f"{line_cell(run.prompt, opening(run.prompt, 160))}{answer}"
+
+
+def _by_name(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    return sorted(outcomes, key=lambda each: each.name)
 
 
 def _fates(outcomes: Sequence[Outcome]) -> str:
