@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from statebook.errors import UsageError
-from statebook.ids import checkpoint_name
 from statebook.protocol.journal.kept import SnapshotRow
 from statebook.state.snapshots import Capture, Manifest, Prepared, Restored, SnapshotBudget, Snapshots
 from statebook.state.snapshots.fates import Outcome
@@ -68,6 +66,8 @@ class Variables:
         self._made: dict[tuple[str, str], str] = {}
         """(name, live token) of what could not be captured -> the cell that made it."""
         self._touched: frozenset[str] | None = EVERYTHING
+        self._unseen = 0
+        """How often something unseen may have run: also while a thread of a run that was left takes a snapshot."""
         self._prepared: tuple[Manifest, Found] | None = None
         """What was prepared last; not its values, which may be large and belong to whoever asked for them."""
         self.newest_capture: Capture | None = None
@@ -94,7 +94,8 @@ class Variables:
             self.unseen()
 
     def unseen(self) -> None:
-        """Something may have run that nobody told of: the next capture looks at everything."""
+        """Something may have run that nobody told of: the next capture looks at everything. For any thread."""
+        self._unseen += 1
         self._touched = EVERYTHING
 
     def ran(self, source: str) -> None:
@@ -109,9 +110,11 @@ class Variables:
 
     def capture(self, budget: SnapshotBudget, *, cell: str = "") -> Capture:
         """Take a snapshot of what may have changed. Raises StoreError; then the next one looks at everything."""
-        touched, self._touched = self._touched, EVERYTHING
+        unseen, touched = self._unseen, self._touched
+        self._touched = EVERYTHING
         taken = self._live().capture(touched, budget=budget, cell=cell)
-        self._touched = frozenset()
+        if self._unseen == unseen:
+            self._touched = frozenset()
         self.newest_capture = replace(taken, manifest=self._with_cells(taken.manifest))
         return self.newest_capture
 
@@ -131,19 +134,6 @@ class Variables:
         self.unseen()
 
     # -- bringing back -------------------------------------------------------------------------------------------
-
-    def manifest_of(self, checkpoint: int) -> Manifest:
-        """What was kept of the variables at a checkpoint. UsageError where nothing was, StoreError subclasses."""
-        return self.find(self.name_at(checkpoint)).manifest
-
-    def name_at(self, checkpoint: int) -> str:
-        """The snapshot of a checkpoint's variables. UsageError where they were not kept."""
-        name = self._at.checkpoint(checkpoint)
-        if not name:
-            raise UsageError(
-                f"The variables of {checkpoint_name(checkpoint)} were not kept.", "Its conversation and memory were."
-            )
-        return name
 
     def name_at_head(self, branch: int | None = None) -> str:
         """The snapshot of the variables at the end of a branch; "" where they were not kept."""

@@ -56,11 +56,6 @@ def sign(document: Mapping[str, Any], key: bytes, context: str = "") -> str:
     return hmac.new(key, text.encode("ascii"), hashlib.sha256).hexdigest()
 
 
-def is_signed(document: Mapping[str, Any], signature: str, key: bytes, context: str = "") -> bool:
-    """Whether ``signature`` is `sign`'s; compared in constant time."""
-    return hmac.compare_digest(sign(document, key, context), signature)
-
-
 def _make(place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_name(f"{place.name}.{os.getpid()}.{secrets.token_hex(4)}")

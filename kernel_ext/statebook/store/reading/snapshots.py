@@ -1,6 +1,6 @@
 """Finds the snapshot that holds what was there at a checkpoint, and the ordinary cells that can be undone.
 
-Variables and files have one history, that of the kernels: whichever branch an entry is on, they are what the entry
+Variables have one history, that of the kernels: whichever branch an entry is on, they are what the entry
 before it in the journal left, until a move brings others. So they are looked for backwards through the whole journal,
 and not along a lineage: a branch that was just started has the variables of the one that was left. A fork is no part of
 this history until somebody goes there.
@@ -14,7 +14,7 @@ from statebook.errors import UsageError
 from statebook.ids import checkpoint_name
 from statebook.protocol.journal.codec import decode_event
 from statebook.protocol.journal.events import Event, SessionOpened, ToolIntended
-from statebook.protocol.journal.lines import CheckpointMade, HeadMoved, Part
+from statebook.protocol.journal.lines import CheckpointMade, HeadMoved
 from statebook.store.store import Store
 
 from .checkpoints import Checkpoints, Mark
@@ -33,24 +33,24 @@ class SnapshotsAt:
         self._store = store
         self._marks = Checkpoints(store)
 
-    def checkpoint(self, number: int, part: Part = "variables") -> str:
-        """The name of the snapshot of what was there at a checkpoint; "" where it was not kept.
+    def checkpoint(self, number: int) -> str:
+        """The name of the snapshot of the variables at a checkpoint; "" where they were not kept.
 
         One without a snapshot of its own uses the newest before it in its run, if no call of a tool that does more
         than read lies between. Before the run, ordinary cells may have changed anything, and nobody would know.
         UsageError when there is no such checkpoint.
         """
-        return self._find(self._mark(number).seq, part)
+        return self._find(self._mark(number).seq)
 
-    def head(self, branch: int | None = None, part: Part = "variables") -> str:
-        """The snapshot of what was there at the end of a branch, also after a move to another checkpoint."""
+    def head(self, branch: int | None = None) -> str:
+        """The snapshot of the variables at the end of a branch, also after a move to another checkpoint."""
         condition, values = self._store.journal.on_lineage(branch)
         last = self._store.database.row(
             f"SELECT coalesce(max(seq), 0) FROM journal WHERE kind IN ('{CheckpointMade.kind}', '{HeadMoved.kind}')"
             f" AND {condition}",
             values,
         )
-        return self._find(int(last[0]), part)
+        return self._find(int(last[0]))
 
     def newest(self, branch: int | None = None) -> tuple[str, int]:
         """The last snapshot of variables before the end of a branch, and its checkpoint, whatever was done since.
@@ -66,12 +66,12 @@ class SnapshotsAt:
         )
         return (str(rows[0][0]), int(rows[0][1])) if rows else ("", 0)
 
-    def before(self, mark: Mark, part: Part = "variables") -> int:
+    def before(self, mark: Mark) -> int:
         """The checkpoint whose state was there when another one began; 0 for none.
 
         It is its parent, but after a move: then it is the one that was moved to.
         """
-        back = (event for _, event in self._back(mark.seq - 1, part) if isinstance(event, CheckpointMade))
+        back = (event for _, event in self._back(mark.seq - 1) if isinstance(event, CheckpointMade))
         return next((event.checkpoint for event in back), 0)
 
     def cells(self) -> list[Mark]:
@@ -81,7 +81,7 @@ class SnapshotsAt:
         cell's checkpoint has the state after it; `before` gives the one with the state before it.
         """
         found = []
-        for _, event in self._back(self._store.journal.last_seq, "variables"):
+        for _, event in self._back(self._store.journal.last_seq):
             if isinstance(event, SessionOpened) or (isinstance(event, ToolIntended) and event.effect == "write"):
                 break
             if isinstance(event, CheckpointMade) and event.reason == "cell" and event.label:
@@ -96,12 +96,12 @@ class SnapshotsAt:
             raise UsageError(f"There is no checkpoint {checkpoint_name(number)}.", "`%agent checkpoints` lists them.")
         return mark
 
-    def _find(self, seq: int, part: Part) -> str:
+    def _find(self, seq: int) -> str:
         run = None
-        for at, event in self._back(seq, part, named=seq):
+        for at, event in self._back(seq, named=seq):
             if not isinstance(event, CheckpointMade):
                 break
-            name = event.snapshot if part == "variables" else event.files
+            name = event.snapshot
             if name and run is None:
                 return name
             here = self._run_at(at)
@@ -115,7 +115,7 @@ class SnapshotsAt:
     def _run_at(self, seq: int) -> int:
         return int(self._store.database.row("SELECT run FROM journal WHERE seq = ?", [seq])[0])
 
-    def _back(self, seq: int, part: Part, named: int = 0) -> Iterator[tuple[int, Event]]:
+    def _back(self, seq: int, named: int = 0) -> Iterator[tuple[int, Event]]:
         """Checkpoints, calls that do more than read, and kernels, from an entry backwards; moves are followed.
 
         Forks are left out, but for one that is ``named`` by its entry or was moved to.
@@ -125,7 +125,7 @@ class SnapshotsAt:
             for at, event in rows:
                 seq = at - 1
                 if isinstance(event, HeadMoved):
-                    if part in event.parts:
+                    if "variables" in event.parts:
                         there = self._marks.find(event.to)
                         seq = named = min(seq, there.seq) if there else 0
                         break

@@ -37,7 +37,6 @@ from .rewriting import Rewriter
 _LINES = frozenset({"branch_started", "branch_switched", "branch_named"})
 """Kinds of entries that make branches; an export has one."""
 
-_MOVES = frozenset({"head_moved", "move_finished"})
 _MARK = "unfinished-export"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ROWS = 200
