@@ -177,6 +177,6 @@ def test_room_for_new_bytes_is_filled_with_the_smaller_files_first(kept_in):
     for name, size in (("a", 300), ("b", 200), ("c", 100)):
         (session.folder / name).write_bytes(name.encode() * size)
     files = WorkspaceFiles(session.folder, session.store.chunks)
-    found = files.before(budget=walking.FilesBudget(new_bytes=350, seconds=None)).files
+    found = files.capture(budget=walking.FilesBudget(new_bytes=350, seconds=None)).files
     assert {name: bool(state.why) for name, state in found.items()} == {"a": True, "b": False, "c": False}
-    assert not files.before(budget=walking.FilesBudget(new_bytes=300)).files["a"].why, "the others are there already"
+    assert not files.capture(budget=walking.FilesBudget(new_bytes=300)).files["a"].why, "the others are there already"

@@ -8,8 +8,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "snapshots"))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from moves import Watched
 from packed import PackedChunks
-from statebook.state.files import WorkspaceFiles
 
 
 @pytest.fixture
@@ -28,4 +28,4 @@ def chunks(tmp_path):
 
 @pytest.fixture
 def files(root, chunks):
-    return WorkspaceFiles(root, chunks)
+    return Watched(root, chunks)

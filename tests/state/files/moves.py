@@ -8,7 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from statebook.state.files import Mover, expected, plan
+from statebook.state.files import Mover, WorkspaceFiles, changes, expected, plan
 
 OWNER = "0123456789abcdef"
 CALLS = ("open", "unlink", "replace", "mkdir", "rmdir", "fsync", "fchmod")
@@ -37,6 +37,24 @@ def fill(root, tree):
         text, mode = value if isinstance(value, tuple) else (value, 0o644)
         path.write_text(text)
         path.chmod(mode)
+
+
+class Watched(WorkspaceFiles):
+    """Compares what is there after the agent worked with the look before, as a session does."""
+
+    def __init__(self, root, chunks, **options):
+        super().__init__(root, chunks, **options)
+        self.root = root
+        self.last = self._begun = None
+
+    def capture(self, *only, **options):
+        self.last = self._begun = super().capture(*only, **options)
+        return self.last
+
+    def after(self, *only, **options):
+        """The manifest, and what changed since `capture`."""
+        self.last = super().capture(*only, **options)
+        return self.last, changes(self._begun, self.last)
 
 
 def plan_back(files, target, changed, overwrite=()):

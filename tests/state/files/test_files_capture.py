@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from moves import Watched
 from statebook.errors import StoreDamaged
 from statebook.protocol.journal.lines import FileChange
 from statebook.state.files import FilesBudget, FilesManifest, WorkspaceFiles, changes, reading
@@ -54,7 +55,7 @@ def test_what_nobody_means_is_left_out(root, files):
 
 def test_secrets_are_named_and_their_content_is_not_kept(root, files, chunks):
     write(root, _dot_env="KEY=1", _dot_ssh__id="private", key_dot_pem="secret")
-    before = files.before()
+    before = files.capture()
     assert set(before.files) == {".env", "key.pem"}
     assert before.digests() == set()
     write(root, _dot_env="KEY=12")
@@ -73,9 +74,9 @@ def test_ignore_files_count_at_each_level(root, files):
 
 def test_what_a_tool_declares_is_kept_though_it_is_ignored(root, files):
     (root / ".gitignore").write_text("out/\n")
-    files.before()
+    files.capture()
     write(root, out__result="1", out__other="2")
-    assert files.before(["out/result", "../elsewhere", "n.ipynb"]).files.keys() == {".gitignore", "out/result"}
+    assert files.capture(["out/result", "../elsewhere", "n.ipynb"]).files.keys() == {".gitignore", "out/result"}
     write(root, out__result="3", out__other="4")
     manifest, changed = files.after()  # a whole look
     assert [change.path for change in changed] == ["out/result"]
@@ -86,9 +87,9 @@ def test_what_a_tool_declares_is_kept_though_it_is_ignored(root, files):
 
 def test_a_declared_path_needs_no_walk(root, files):
     write(root, a="1", b="1")
-    files.before()
+    files.capture()
     write(root, a="2", b="2")
-    files.before(["a"])
+    files.capture(["a"])
     write(root, a="3")
     manifest, changed = files.after([root / "a"])
     assert [change.path for change in changed] == ["a"]
@@ -154,9 +155,9 @@ def test_what_was_not_looked_at_is_no_change(root, chunks):
 
 
 def test_a_file_that_grows_out_of_the_budget_is_still_seen_to_change(root, chunks):
-    files = WorkspaceFiles(root, chunks, budget=FilesBudget(file_bytes=10))
+    files = Watched(root, chunks, budget=FilesBudget(file_bytes=10))
     write(root, a="12345")
-    before = files.before()
+    before = files.capture()
     write(root, a="123456789012345")
     (change,) = files.after()[1]
     assert change.before == before.files["a"].digest
@@ -167,7 +168,7 @@ def test_a_change_of_the_same_size_and_time_is_found(root, files):
     path = root / "a"
     path.write_text("one")
     times = path.stat().st_mtime_ns, path.stat().st_mtime_ns
-    files.before()
+    files.capture()
     path.write_text("two")
     os.utime(path, ns=times)
     assert [change.path for change in files.after()[1]] == ["a"]
@@ -254,7 +255,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_no_file(root, files, monkeypat
 
 def test_changes_of_all_kinds(root, files):
     write(root, changed="1", gone="1", same="1", folder__x="1")
-    before = files.before()
+    before = files.capture()
     write(root, changed="2", new="1")
     (root / "gone").unlink()
     (root / "folder" / "x").unlink()
@@ -274,7 +275,7 @@ def test_changes_of_all_kinds(root, files):
 @posix
 def test_permissions_are_a_change(root, files):
     write(root, a="1")
-    files.before()
+    files.capture()
     (root / "a").chmod(0o755)
     (change,) = files.after()[1]
     assert change.before == change.after
@@ -353,13 +354,13 @@ def test_it_may_be_called_from_several_threads(root, files):
 
 def test_a_workspace_that_is_gone_for_a_while_is_no_deletion_of_its_files(root, files):
     write(root, a="1", d__b="1")
-    files.before()
+    files.capture()
     away = root.rename(root.with_name("away"))
     manifest, changed = files.after()
     assert changed == ()
     assert manifest.unknown("d/b") == "is not there"
     away.rename(root)
-    files.before()
+    files.capture()
     assert files.after()[1] == ()
     assert set(files.last.files) == {"a", "d/b"}
 
@@ -369,9 +370,9 @@ def test_a_tool_that_writes_through_a_link_inside_is_followed(root, files):
     write(root, d__real="1")
     (root / "link").symlink_to("d/real")
     (root / "folder").symlink_to("d")
-    files.before()
+    files.capture()
     for number, name in enumerate(("link", "folder/real")):
-        files.before([name])
+        files.capture([name])
         (root / name).write_text(f"changed {number}")
         assert [change.path for change in files.after([name])[1]] == ["d/real"]
 
@@ -379,7 +380,7 @@ def test_a_tool_that_writes_through_a_link_inside_is_followed(root, files):
 @posix
 def test_a_folder_that_became_a_link_is_not_looked_through(root, files, tmp_path):
     write(root, d__x="mine")
-    files.before()
+    files.capture()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "x").write_text("not mine")
     (root / "d" / "x").unlink()

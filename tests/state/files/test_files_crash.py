@@ -8,8 +8,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from moves import contents, fill, killed_at, mover, plan_back
-from statebook.state.files import WorkspaceFiles
+from moves import Watched, contents, fill, killed_at, mover, plan_back
 from test_files_move import BEFORE, the_agent_works
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
@@ -18,9 +17,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.fixture
 def stage_of(root, chunks, tmp_path):
     """Gives the workspace anew, as it is before the move, with its plan."""
-    files = WorkspaceFiles(root, chunks)
+    files = Watched(root, chunks)
     fill(root, BEFORE)
-    target, old = files.before(), contents(root)
+    target, old = files.capture(), contents(root)
     the_agent_works(root)
     fill(root, {"mine": "the person's", "sub/mine": "too"})
     changed = tuple(change for change in files.after()[1] if "mine" not in change.path)

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from moves import contents, fill, for_nobody, mover, plan_back
+from moves import Watched, contents, fill, for_nobody, mover, plan_back
 from packed import PackedChunks
 from statebook.errors import StoreDamaged, WorkspaceError
-from statebook.state.files import FilesManifest, Mover, WorkspaceFiles, places
+from statebook.state.files import FilesManifest, Mover, places
 
 posix = pytest.mark.skipif(os.name == "nt", reason="as POSIX has it")
 
@@ -37,7 +37,7 @@ def staged(root):
 def worked(root, files):
     """(target, its contents, the agent's changes, the present contents)."""
     fill(root, BEFORE)
-    target, old = files.before(), contents(root)
+    target, old = files.capture(), contents(root)
     the_agent_works(root)
     changed = files.after()[1]
     return target, old, changed, contents(root)
@@ -125,7 +125,7 @@ def test_what_was_changed_meanwhile_stays(root, files, chunks, worked):
 
 
 def test_folders_that_hold_something_else_stay(root, files, chunks):
-    target = files.before()
+    target = files.capture()
     fill(root, {"made/x": "1", "made/y/z": "1"})
     changed = files.after()[1]
     (root / "made" / "mine").mkdir()
@@ -137,7 +137,7 @@ def test_folders_that_hold_something_else_stay(root, files, chunks):
 
 def test_a_file_comes_back_where_only_empty_folders_are_now(root, files, chunks):
     fill(root, {"d": "1", "e": "1"})
-    target = files.before()
+    target = files.capture()
     (root / "d").unlink()
     (root / "e").unlink()
     changed = files.after()[1]
@@ -152,7 +152,7 @@ def test_a_file_comes_back_where_only_empty_folders_are_now(root, files, chunks)
 
 def test_empty_folders_of_the_target_stay(root, files, chunks):
     (root / "results").mkdir()
-    target = files.before()
+    target = files.capture()
     fill(root, {"results/x": "1"})
     changed = files.after()[1]
     back = plan_back(files, target, changed)
@@ -165,7 +165,7 @@ def test_nothing_is_written_through_a_link(root, files, chunks, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     fill(root, {"d/x": "1", "f": "1"})
-    target = files.before()
+    target = files.capture()
     fill(root, {"d/x": "2", "f": "2"})
     changed = files.after()[1]
     back = plan_back(files, target, changed)
@@ -241,15 +241,14 @@ def test_a_disk_that_is_really_full_leaves_all_as_it_was(tmp_path):
 import sys
 sys.path[:0] = [{str(here)!r}, {str(here.parent / "snapshots")!r}]
 from pathlib import Path
-from moves import contents, fill, mover, plan_back
+from moves import Watched, contents, fill, mover, plan_back
 from packed import PackedChunks
 from statebook.errors import WorkspaceError
-from statebook.state.files import WorkspaceFiles
 root, chunks = Path({str(tmp_path / "disk")!r}), PackedChunks(Path({str(tmp_path / "chunks")!r}))
-files = WorkspaceFiles(root, chunks)
+files = Watched(root, chunks)
 (root / "a").write_bytes(bytes(range(256)) * 1600)
 (root / "b").write_bytes(bytes(400_000))
-target = files.before()
+target = files.capture()
 (root / "a").write_bytes(b"2")
 (root / "b").unlink()
 changed = files.after()[1]
@@ -282,8 +281,8 @@ def test_a_folder_that_may_not_be_written_is_found_before_anything_changes(what)
         root.chmod(0o777)
         fill(root, {"a": "1", "d/x": "1", "d/y": "1"})
         chunks = PackedChunks(folder / "chunks")
-        files = WorkspaceFiles(root, chunks)
-        target = files.before()
+        files = Watched(root, chunks)
+        target = files.capture()
         fill(root, {"a": "2"} | ({"d/x": "2"} if what == "write" else {"d/z": "2"}))
         back = plan_back(files, target, files.after()[1])
         chunks._file.flush()
@@ -303,7 +302,7 @@ def test_a_folder_that_may_not_be_written_is_found_before_anything_changes(what)
 @posix
 def test_read_only_files_are_put_back_as_they_were(root, files, chunks):
     fill(root, {"a": ("1", 0o444), "b": ("1", 0o400)})
-    target, old = files.before(), contents(root)
+    target, old = files.capture(), contents(root)
     (root / "a").unlink()
     (root / "b").unlink()
     fill(root, {"a": ("2", 0o444), "b": ("2", 0o644)})

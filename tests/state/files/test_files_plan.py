@@ -1,9 +1,9 @@
 """Which file goes back, which stays, and why."""
 
 import pytest
-from moves import fill, plan_back
+from moves import Watched, fill, plan_back
 from statebook.protocol.journal.lines import FileChange
-from statebook.state.files import FilesBudget, FilesManifest, WorkspaceFiles, edited, expected, plan
+from statebook.state.files import FilesBudget, FilesManifest, edited, expected, plan
 
 
 def fates(plan):
@@ -11,7 +11,7 @@ def fates(plan):
 
 
 def step_of_the_agent(files, root, tree=None, gone=()):
-    files.before()
+    files.capture()
     fill(root, tree or {})
     for name in gone:
         (root / name).unlink()
@@ -61,7 +61,7 @@ def test_a_file_that_someone_made_where_the_agent_deleted_one_is_a_conflict(root
 
 
 def test_what_was_not_kept_is_named(root, chunks):
-    files = WorkspaceFiles(root, chunks, budget=FilesBudget(file_bytes=5))
+    files = Watched(root, chunks, budget=FilesBudget(file_bytes=5))
     fill(root, {"big": "123456", "grows": "1", ".env": "A=1"})
     target = files.capture()
     changed = step_of_the_agent(files, root, {"big": "1234567", "grows": "123456789", ".env": "A=22"})
@@ -75,8 +75,8 @@ def test_what_was_not_kept_is_named(root, chunks):
 
 def test_a_file_of_which_nothing_is_known_is_never_deleted(root, chunks):
     fill(root, {"a": "1", "b": "1"})
-    target = WorkspaceFiles(root, chunks, budget=FilesBudget(files=1)).capture()
-    files = WorkspaceFiles(root, chunks)
+    target = Watched(root, chunks, budget=FilesBudget(files=1)).capture()
+    files = Watched(root, chunks)
     changed = step_of_the_agent(files, root, {"b": "2"})
     (step,) = plan_back(files, target, changed).steps
     assert (step.path, step.fate) == ("b", "not_kept")
@@ -144,7 +144,7 @@ def test_a_file_that_was_ignored_is_never_deleted_and_one_that_was_not_there_is(
     (root / ".gitignore").write_text("*.csv\nout/\n")
     fill(root, {"theirs.csv": "1", "out/theirs": "1"})
     target = files.capture()
-    files.before(also=["out/new", "out/theirs"])  # as a call declares them, after the target was kept
+    files.capture(also=["out/new", "out/theirs"])  # as a call declares them, after the target was kept
     fill(root, {"theirs.csv": "2", "new.csv": "2", "out/theirs": "2", "out/new": "2"})
     declared = ["theirs.csv", "new.csv", "out/theirs", "out/new"]
     present, changed = files.after(declared)

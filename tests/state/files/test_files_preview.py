@@ -1,8 +1,8 @@
 """What a person is shown before files go back."""
 
 import pytest
-from moves import fill, plan_back
-from statebook.state.files import FileDiff, FilesBudget, WorkspaceFiles, compare, preview
+from moves import Watched, fill, plan_back
+from statebook.state.files import FileDiff, FilesBudget, compare, preview
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_line_ends_and_permissions(between, root, files, chunks):
 
 
 def test_what_is_not_kept_is_told_by_size(root, chunks):
-    files = WorkspaceFiles(root, chunks, budget=FilesBudget(file_bytes=3))
+    files = Watched(root, chunks, budget=FilesBudget(file_bytes=3))
     fill(root, {"a": "1"})
     before = files.capture()
     fill(root, {"a": "12345"})
@@ -77,7 +77,7 @@ def test_what_is_not_kept_is_told_by_size(root, chunks):
 
 def test_a_plan_shows_what_it_does_and_its_conflicts(root, files, chunks):
     fill(root, {"a": "1\n", "theirs": "1\n"})
-    target = files.before()
+    target = files.capture()
     fill(root, {"a": "2\n", "theirs": "2\n", "new": "2\n"})
     changed = files.after()[1]
     fill(root, {"theirs": "3\n"})

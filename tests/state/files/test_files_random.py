@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moves import contents, mover
+from moves import Watched, contents, mover
 from packed import PackedChunks
-from statebook.state.files import FilesManifest, WorkspaceFiles, expected, plan
+from statebook.state.files import FilesManifest, expected, plan
 
 NAMES = ["a", "b", "d", "d/a", "d/e", "d/e/f", "x.txt"]
 EDIT = st.one_of(
@@ -50,11 +50,11 @@ def check(steps):
         root = Path(name).resolve() / "work"
         root.mkdir()
         chunks = PackedChunks(Path(name) / "chunks")
-        files = WorkspaceFiles(root, chunks)
+        files = Watched(root, chunks)
         points = [(files.capture(), files_of(root), 0)]
         changed = []
         for who, edits in steps:
-            files.before()
+            files.capture()
             for each in edits:
                 edit(root, *each)
             manifest, what = files.after()

@@ -102,7 +102,7 @@ class Files:
         costs = FilesBudget(new_bytes=budget.size, seconds=budget.seconds)
         workspace = self._looking()
         before = workspace.new_bytes
-        self._next = workspace.before(only, also=_named([*self._due, *ahead]), budget=costs)
+        self._next = workspace.capture(only, also=_named([*self._due, *ahead]), budget=costs)
         changed = changes(self._at, self._next) if self._at is not None and self._due else ()
         name, row = self._rows.row(self._next, workspace.new_bytes - before)
         return Look(name, row, changed, self._next)
@@ -132,7 +132,7 @@ class Files:
         """What there is now, ``also`` at paths that are ignored; all of it that can be kept is in `chunks`."""
         room = self._room()
         budget = FilesBudget(new_bytes=room.size, seconds=room.seconds)
-        return self._looking().before(also=also, budget=budget)
+        return self._looking().capture(also=also, budget=budget)
 
     def _looking(self) -> WorkspaceFiles:
         if self._workspace is None:

@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from statebook.protocol.journal.lines import FileChange
 from statebook.state.snapshots.seams import Chunks
 
-from .manifest import FilesManifest, FileState, changes
+from .manifest import FilesManifest, FileState
 from .places import Place, why_refused
 from .reading import Unsteady, put, read_steadily, same_status
 from .walking import FilesBudget, Walked, kind_of, sort_in, unkept, walk
@@ -51,49 +50,21 @@ class WorkspaceFiles:
         self._known: dict[str, _Known] = {}
         self._last = last or FilesManifest()
         self._looked = False
-        self._begun = self._last
         self._lock = threading.Lock()
         self.new_bytes = 0
         """Bytes put into chunks so far."""
 
-    @property
-    def root(self) -> Path:
-        """The folder, links resolved."""
-        return self._place.root
-
-    @property
-    def last(self) -> FilesManifest:
-        """The manifest captured last."""
-        return self._last
-
-    def before(
+    def capture(
         self, only: Iterable[str] | None = None, *, also: Iterable[str] = (), budget: FilesBudget | None = None
     ) -> FilesManifest:
-        """Capture the files before a step.
+        """Capture the files as they are now.
 
-        ``only`` are the paths that it declares to write: the others are taken as they were at the last look, the
-        first of which is at all of them. ``also`` are looked at though an ignore rule leaves them out. Without a
-        ``budget``, that of all looks holds.
+        ``only`` are the paths that may have changed: the others are taken as they were at the last look, the first of
+        which is at all of them. ``also`` are looked at though an ignore rule leaves them out. Without a ``budget``,
+        that of all looks holds.
         """
         with self._lock:
-            self._begun = self._capture(only, also, budget or self._budget)
-            return self._begun
-
-    def after(
-        self,
-        only: Iterable[str] | None = None,
-        *,
-        also: Iterable[str] = (),
-        budget: FilesBudget | None = None,
-    ) -> tuple[FilesManifest, tuple[FileChange, ...]]:
-        """Capture the files after a step, as `before` does: the manifest, and what changed since `before`."""
-        with self._lock:
-            now = self._capture(only, also, budget or self._budget)
-            return now, changes(self._begun, now)
-
-    def capture(self) -> FilesManifest:
-        """Capture all files as they are now."""
-        return self.before()
+            return self._capture(only, also, budget or self._budget)
 
     def _capture(self, only: Iterable[str] | None, also: Iterable[str], budget: FilesBudget) -> FilesManifest:
         deadline = budget.deadline
