@@ -1,7 +1,11 @@
 """Checkpoints after ordinary cells: which cells, what is kept, what it costs nobody, and how they are undone."""
 
+import errno
+import threading
+
 import pytest
 from statebook.errors import StoreFull, UsageError
+from statebook.magic.work import tidying
 from statebook.session.keeping.undoing import undo
 from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.testing import call, say
@@ -202,6 +206,76 @@ def test_a_full_disk_costs_the_checkpoint_and_never_the_cell(kept, number, shell
     number("x.append(4)")
     go_back(kept)
     assert shell.user_ns["x"] == [1, 2, 3]
+
+
+def test_after_one_that_could_not_be_written_cells_are_kept_again(kept, number, shell, monkeypatch, capsys):
+    """Also where the chunks are lost of what later cells leave as it is; and the next fault is told, too."""
+    number("x = [1]")
+    kept.keeper.drain()
+
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for turn in range(2):
+        kept.keeper.drain()
+        with monkeypatch.context() as broken:
+            broken.setattr(kept.store.chunks.packs, "sync", full)
+            number(f"text{turn} = 'a long text' * 10_000 + '{turn}'")
+            kept.keeper.cells.drain()
+        number(f"y = {turn}")
+        number("x.append(2)")
+        number("x.append(3)")
+    found = [label.partition(": ")[2] for label in labels(kept) if label]
+    assert found == ["x = [1]", *["y = 0", "x.append(2)", "x.append(3)"], *["y = 1", "x.append(2)", "x.append(3)"]]
+    assert "".join(capsys.readouterr()).count("could not be written: The disk is full") == 2
+    go_back(kept)
+    assert shell.user_ns["x"] == [1, 2, 3, 2]
+
+
+def test_a_cell_that_waited_behind_a_lost_one_is_not_taken_for_all_that_changed(kept, number, shell, monkeypatch):
+    number("x = [1]")
+    kept.keeper.drain()
+    gate, real = threading.Event(), kept.store.commit
+
+    def full(*_, **__):
+        gate.wait(30)
+        monkeypatch.setattr(kept.store, "commit", real)
+        raise StoreFull("The disk is full.", "Free some space.")
+
+    monkeypatch.setattr(kept.store, "commit", full)
+    number("x.append(2)")
+    number("x.append(3)")
+    gate.set()
+    assert [bool(label) for label in labels(kept)] == [True, False], "nobody knows what was there before it"
+    number("x.append(4)")
+    go_back(kept)
+    assert shell.user_ns["x"] == [1, 2, 3]
+
+
+def test_what_a_preview_has_looked_at_is_not_taken_for_kept(kept, number, shell):
+    number("x = [1]")
+    shell.run_cell("x.append(2)", silent=True)
+    number("%agent rewind r1 --preview")
+    number("y = 1")
+    go_back(kept)
+    assert ("y" in shell.user_ns, shell.user_ns["x"]) == (False, [1, 2])
+
+
+def test_a_vacuum_is_alone(kept, number, monkeypatch):
+    """A run that was left by a second press of the stop button may still be at a snapshot."""
+    number("x = [1]")
+    number("x.append(2)")
+    free, real = [], tidying.perform
+
+    def perform(*args, **options):
+        other = threading.Thread(target=lambda: free.append(kept.keeper.lock.acquire(blocking=False)))
+        other.start()
+        other.join()
+        return real(*args, **options)
+
+    monkeypatch.setattr(tidying, "perform", perform)
+    number("%agent vacuum --keep 1 --yes")
+    assert free == [False]
 
 
 def test_unloading_writes_what_waits(kept, number, shell):

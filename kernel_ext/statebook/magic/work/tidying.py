@@ -40,8 +40,9 @@ async def vacuum(host: Host, flags: Flags) -> None:
         if not agreed:
             note("Nothing was let go of.")
             return
-    perform(session.store, planned, rewriter=rewriter)
-    session.keeper.forget()  # what it knew of the newest rows, whose signatures may be others now
+    with session.keeper.lock:
+        perform(session.store, planned, rewriter=rewriter)
+        session.keeper.forget()  # what it knew of the newest rows, whose signatures may be others now
     note(f"It is done{f': {_size(planned.bytes)} are free now' if planned.bytes else ''}.")
 
 

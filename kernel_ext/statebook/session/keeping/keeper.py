@@ -9,6 +9,7 @@ first capture looks at everything, as nobody told it what ran meanwhile.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,17 +45,25 @@ _MUCH = 10**8
 
 
 class SessionKeeper:
-    """See `statebook.run.seams.Keeper`. For one thread at a time: the one that runs the cell, or its run."""
+    """See `statebook.run.seams.Keeper`. Its ``lock`` is held by whoever takes snapshots, or lets go of some.
+
+    Two threads may want to: where a cell was left by a second press of the stop button, its run may still be at one.
+    """
 
     def __init__(self, store: Store, root: Path, kernel: Kernel | None, settings: Callable[[], Settings]) -> None:
         """``root`` is the folder whose files are kept; ``kernel`` None: there are no variables to keep."""
         self._store = store
         self._settings = settings
+        self.lock = threading.RLock()
         self.seal = Seal(store)
         self.rewriter = SignedRewriter(self.seal)
         self.variables = Variables(store, self.seal, kernel, self._asked) if kernel is not None else None
         self.files = Files(store, self.seal, root, self._asked)
-        self.cells = Cells(store, self.variables, self.budget, self._added) if self.variables is not None else None
+        self.cells: Cells | None = None
+        if self.variables is not None:
+            self.cells = Cells(
+                store, self.variables, budget=self.budget, added=self._added, forget=self.forget, lock=self.lock
+            )
         self._begun = False
         self._here: set[str] = set()
         """Names of snapshots that this kernel has kept."""
@@ -82,12 +91,13 @@ class SessionKeeper:
 
     def keep(self, reason: Reason, calls: Sequence[ToolCall] = (), ahead: Sequence[ToolCall] = ()) -> Kept:
         """See `Keeper`. Commit what it gives with the checkpoint."""
-        self.files.ended(calls)
-        try:
-            return self._kept(reason, calls, ahead)
-        finally:
-            if reason in ("run_end", "pause"):
-                self.files.begin()
+        with self.lock:
+            self.files.ended(calls)
+            try:
+                return self._kept(reason, calls, ahead)
+            finally:
+                if reason in ("run_end", "pause"):
+                    self.files.begin()
 
     def _kept(self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall]) -> Kept:
         self.refused = ""
@@ -139,18 +149,20 @@ class SessionKeeper:
             return ""
 
     def drain(self) -> None:
-        """Wait until the checkpoints of ordinary cells are on disk."""
-        if self.cells is not None:
-            self.cells.drain()
-            if self.cells.broke():
-                self.forget()
+        """Wait until the checkpoints of ordinary cells are on disk, and a snapshot that is being taken is done."""
+        with self.lock:
+            if self.cells is not None:
+                self.cells.drain()
+                if self.cells.broke():
+                    self.forget()
 
     def forget(self) -> None:
         """Let go of what is known of variables and files; the next checkpoint looks at everything."""
-        self._begun, self._size = False, -1
-        self.files.forget()
-        if self.variables is not None:
-            self.variables.forget()
+        with self.lock:
+            self._begun, self._size = False, -1
+            self.files.forget()
+            if self.variables is not None:
+                self.variables.forget()
 
     def leave(self) -> None:
         """Another session of this kernel becomes the current one."""
@@ -184,7 +196,8 @@ class SessionKeeper:
         """What is to be told of limits and faults, and was not told yet; "" for nothing."""
         told = [self._of_size()]
         if self.cells is not None and (fault := self.cells.fault()) is not None:
-            told.append(self._once("cells", f"A checkpoint after a cell could not be written: {_line(fault)}"))
+            cell = fault[0].partition(":")[0] or "a cell"
+            told.append(f"The checkpoint after {cell} could not be written: {_line(fault[1])}")
         if self.seal.fault:
             told.append(self._once("key", f"{self.seal.fault} Later kernels bring back plain data only."))
         return " ".join(filter(None, told))

@@ -122,6 +122,11 @@ class Variables:
         """The name of a capture's row, and the row itself where it is not on disk yet. For one thread at a time."""
         return self._rows.row(capture.manifest, capture.new_bytes)
 
+    def has(self, capture: Capture) -> bool:
+        """Whether the row that was kept last by this kernel is of the same variables. As `row`, for one thread."""
+        base = self._rows.base()
+        return base is not None and not differ(base.manifest, capture.manifest)
+
     def newest(self) -> str:
         """The name of the row that was kept last by this kernel; "" for none."""
         base = self._rows.base()
@@ -165,6 +170,7 @@ class Variables:
         self._touched = EVERYTHING  # where it fails
         outcomes = self._live().foresee(found.manifest, plain=not found.trusted, budget=self._room(), seen=seen)
         self._touched = frozenset()
+        self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
         return outcomes
 
     def around(self, name: str) -> tuple[str, ...]:
