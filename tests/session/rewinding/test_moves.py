@@ -390,10 +390,12 @@ def test_returning_with_a_flag_of_a_cell_keeps_what_is_left(notebook):
     book.namespace["df"] = 1
     (book.folder / "mine.txt").write_text("mine")
     book.ask("second", branch="idea", cell_id="b")
+    (book.folder / "mine.txt").write_text("mine still")
     book.namespace["df2"] = 2
     main = head(book.store, book.store.journal.find_branch("main"))
     book.do(foresee(book.session, parts_of(book.session), main, parse_scope("all"), how="switch"))
     assert (book.namespace.get("df"), book.namespace.get("df2")) == (1, None)
+    assert book.file("mine.txt") == "mine still", "nobody but the person changed it"
     book.namespace["df"] = 3
     fresh = book.ask("first", fresh=True, cell_id="a")
     assert book.store.journal.branch.name == "main-2"
@@ -412,14 +414,62 @@ def test_going_to_a_branch_by_a_flag_says_what_stays(notebook):
     book = notebook(*map(say, ("one", "two", "three", "four")))
     book.ask("first")
     book.ask("second", branch="idea")
-    stay = "Variables stay as they are; `%agent switch idea` brings its own."
-    assert stay not in book.ask("third", branch="main").notes, "they are no other there"
+    assert book.ask("third", branch="main").notes == [], "they are no other there"
+    assert [bool(mark.files) for mark in left_of(book)] == [True], "only where the line's end did not tell it already"
     book.namespace["df"] = 1
+    before = book.store.journal.head_checkpoint(book.store.journal.find_branch("idea").number)
     run = book.ask("fourth", branch="idea")
-    assert run.notes == [stay]
+    back = f"%agent rewind #{before} --scope variables"
+    assert run.notes == [f"Variables stay as they are; `{back}` brings those of idea."]
     assert book.namespace["df"] == 1
-    reasons = [mark.reason for mark in Checkpoints(book.store).newest(20)]
-    assert reasons.count("left") == 1, "only where the line's end did not tell it already"
+    assert len(left_of(book)) == 2
+    book.go(f"#{before}", "variables")
+    assert "df" not in book.namespace
+
+
+def left_of(book):
+    """The checkpoints that were made when a line was left, oldest first."""
+    return [mark for mark in reversed(Checkpoints(book.store).newest(50)) if mark.reason == "left"]
+
+
+@pytest.mark.parametrize("before", ["nothing", "a checkpoint", "a move"])
+def test_a_line_that_a_cell_leaves_keeps_the_files_of_that_moment(worked, before):
+    """Seen then, whatever was looked at before: after a rewind, say, they are others than at its begin."""
+    book = worked(say("four"), call("write_file", {"path": "made.txt", "text": "by r5\n"}), say("five"))
+    book.go("r2")
+    (book.folder / "mine.txt").write_text("old")
+    if before == "a checkpoint":
+        checkpoint(book.session)
+    elif before == "a move":
+        book.do(redo(book.session, parts_of(book.session)))
+        book.go("r2")
+    (book.folder / "mine.txt").write_text("new")
+    line = book.store.journal.branch.name
+    book.ask("fourth", branch="idea")
+    kept = book.session.keeper.files.manifest(left_of(book)[-1].files).files
+    assert "made.txt" not in kept
+    assert kept["mine.txt"].size == 3
+    assert book.ask("fifth").notes == []
+    assert book.file("made.txt") == "by r5\n"
+    again = book.foresee(line, how="switch")
+    assert [(step.path, step.fate) for step in again.files.steps] == [("made.txt", "delete")]
+    book.do(again)
+    assert (book.file("made.txt"), book.file("mine.txt")) == (None, "new")
+
+
+def test_going_to_a_branch_by_a_flag_says_that_files_stay_where_others_are_its_own(worked):
+    book = worked(*map(say, "ab"), call("write_file", {"path": "made.txt", "text": "by r6\n"}), *map(say, "cd"))
+    book.ask("fourth", branch="idea")
+    (book.folder / "mine.txt").write_text("a person's own")
+    assert book.ask("back", branch="main").notes == [], "what nobody but the person changed is not moved"
+    book.ask("there", branch="idea")
+    assert book.file("made.txt") == "by r6\n"
+    before = book.store.journal.head_checkpoint(1)
+    run = book.ask("and back", branch="main")
+    back = f"%agent rewind #{before} --scope files"
+    assert run.notes == [f"Files stay as they are; `{back}` brings those of main."]
+    book.go(f"#{before}", "files")
+    assert (book.file("made.txt"), book.file("mine.txt")) == ("by r3\n", "a person's own")
 
 
 def test_without_snapshots_a_flag_of_a_cell_leaves_no_checkpoint(notebook):

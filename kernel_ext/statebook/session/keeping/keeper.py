@@ -35,7 +35,10 @@ from .seal import Seal
 from .variables import Kernel, Variables
 
 _WHOLE: tuple[Reason, ...] = ("run_end", "pause", "person", "left", "moved")
-"""Reasons for which everything is looked at, whatever is known of what ran, if there is time for it."""
+"""Reasons for which everything is looked at, whatever is known of what ran, if there is time for it.
+
+After them it is nobody's business what happens to files until the next run, or the next of these.
+"""
 _WARNED = 0.8
 """The part of the limit on disk from which on a person is warned."""
 _NAMED = 4
@@ -94,19 +97,27 @@ class SessionKeeper:
         with self.lock:
             self.files.ended(calls)
             try:
-                return self._kept(reason, calls, ahead)
+                return self._kept(reason, calls, ahead, reason)
             finally:
-                if reason in ("run_end", "pause"):
+                if reason in _WHOLE:
                     self.files.begin()
 
-    def _kept(self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall]) -> Kept:
+    def keep_left(self) -> Kept:
+        """What the line has that a cell leaves, within the limits of the settings: nobody asked to wait for it."""
+        with self.lock:
+            try:
+                return self._kept("left", (), (), "cell")
+            finally:
+                self.files.begin()
+
+    def _kept(self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall], cost: Reason) -> Kept:
         self.refused = ""
         if self._settings().snapshots == "off":
             self.refused = "snapshots are off: `%config Statebook.snapshots = 'agent'`"
             return Kept()
         try:
             self.drain()
-            return self._keep(reason, calls, ahead)
+            return self._keep(reason, calls, ahead, cost)
         except Exception as error:  # noqa: BLE001 - objects of the user's own may raise anything, and the run goes on
             self.refused = _line(error)
             return Kept(note=self.failed(error))
@@ -213,11 +224,11 @@ class SessionKeeper:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _keep(self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall]) -> Kept:
+    def _keep(self, reason: Reason, calls: Sequence[ToolCall], ahead: Sequence[ToolCall], cost: Reason) -> Kept:
         if reason == "step" and not calls and not self.files.due and self._begun and self._quiet():
             files = self.files.look(reason, (), SnapshotBudget()).name
             return Kept(self.variables.newest() if self.variables else "", files, note=self.notes())
-        budget = self.budget(reason)
+        budget = self.budget(cost)
         if budget is None:
             self.refused = (
                 "the session has reached its limit on disk (store_size): `%agent vacuum --keep 20` makes room"

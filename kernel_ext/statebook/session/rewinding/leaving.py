@@ -6,9 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from statebook.errors import StatebookError, StoreError, UsageError
-from statebook.ids import run_name
+from statebook.ids import checkpoint_name, run_name
+from statebook.protocol.journal.lines import Part
 from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Kept
+from statebook.session.keeping.files import Files
 from statebook.session.keeping.keeper import SessionKeeper
 from statebook.session.keeping.variables import differ
 from statebook.session.waiting import elsewhere
@@ -47,10 +49,12 @@ def go_to(store: Store, keeper: SessionKeeper, branch: Branch) -> str:
     if branch.number == store.journal.current:
         return ""
     kept = _keep_left(store, keeper)
-    other = _other_parts(store, keeper, branch, kept)
+    parts, number = _other_parts(store, keeper, branch, kept), store.journal.head_checkpoint(branch.number)
     store.journal.switch(branch)
-    stay = f"{other} stay as they are; `%agent switch {branch.name}` brings its own." if other else ""
-    return " ".join(filter(None, [kept.note, stay]))
+    if not parts:
+        return kept.note
+    back = f"`%agent rewind {checkpoint_name(number)} --scope {'+'.join(parts)}` brings those of {branch.name}"
+    return f"{kept.note} {' and '.join(parts).capitalize()} stay as they are; {back}.".strip()
 
 
 def must_be_here(store: Store, run: Run, then: str) -> None:
@@ -62,7 +66,7 @@ def must_be_here(store: Store, run: Run, then: str) -> None:
 
 def _keep_left(store: Store, keeper: SessionKeeper) -> Kept:
     """A checkpoint of the variables and files of now, where the head of the line does not tell them already."""
-    kept = keeper.keep("run_end")  # within the limits of the settings: nobody has asked to wait for all of it
+    kept = keeper.keep_left()
     if not (kept.variables or kept.files):
         return kept
     told = kept.variables == SnapshotsAt(store).head() and kept.files in ("", FilesAt(store).head())
@@ -76,15 +80,27 @@ def _keep_left(store: Store, keeper: SessionKeeper) -> Kept:
     return kept
 
 
-def _other_parts(store: Store, keeper: SessionKeeper, branch: Branch, kept: Kept) -> str:
-    """Which of ``Variables and files`` the head of a branch has otherwise than they are now; "" for neither."""
-    parts = []
+def _other_parts(store: Store, keeper: SessionKeeper, branch: Branch, kept: Kept) -> list[Part]:
+    """What the head of a branch has otherwise than it is now: variables, files, both or neither."""
+    parts: list[Part] = []
     variables, files = SnapshotsAt(store).head(branch.number), FilesAt(store).head(branch.number)
     with suppress(StatebookError):  # one that was let go of brings nothing
         if kept.variables and variables and keeper.variables is not None:
             now, then = keeper.variables.manifest(kept.variables), keeper.variables.manifest(variables)
-            parts += ["variables"] if differ(now, then) else []
+            if differ(now, then):
+                parts.append("variables")
     with suppress(StatebookError):
-        if kept.files and files and kept.files != files:
-            parts += ["files"] if keeper.files.manifest(kept.files) != keeper.files.manifest(files) else []
-    return " and ".join(parts).capitalize()
+        if kept.files and files and _would_move(FilesAt(store), keeper.files, kept.files, files):
+            parts.append("files")
+    return parts
+
+
+def _would_move(at: FilesAt, files: Files, now: str, then: str) -> bool:
+    """Whether a switch would put back files: of those that the agent or a move touched since, or may have."""
+    if now == then:
+        return False
+    since, present, past = at.taken(then), files.manifest(now).files, files.manifest(then).files
+    paths = {change.path for change, _ in at.touches(since)}
+    if at.unwatched(since):
+        paths = {*present, *past}
+    return any(present.get(path) != past.get(path) for path in paths)
