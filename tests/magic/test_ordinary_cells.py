@@ -44,8 +44,8 @@ def labels(session):
 def go_back(session, cells=1):
     """What ``%agent undo`` does to variables."""
     session.check_free()
-    found = undo(session.store, session.settings, cells)
     variables = session.keeper.variables
+    found = undo(session.store, session.settings, variables, cells)
     variables.apply(variables.prepare(found.snapshot))
     return found
 
@@ -90,9 +90,9 @@ def test_two_cells_are_undone_at_once_and_a_third_can_not_be(kept, number, shell
     number("x.append(2)")
     number("x.append(3)")
     kept.keeper.drain()
-    assert len(SnapshotsAt(kept.store).cells()) == 3
+    assert [bool(event.label) for event in SnapshotsAt(kept.store).back()] == [True, True, True, False]
     with pytest.raises(UsageError, match=r"Only 3 cells can be undone, not 4. `%agent rewind` goes further back."):
-        undo(kept.store, kept.settings, 4)
+        undo(kept.store, kept.settings, kept.keeper.variables, 4)
     go_back(kept, 2)
     assert shell.user_ns["x"] == [1]
 
@@ -103,7 +103,7 @@ def test_without_the_setting_nothing_is_made_and_undo_says_how_to_turn_it_on(cel
     number("x = 1")
     assert labels(session) == []
     with pytest.raises(UsageError, match=r"no ordinary cell to undo.*%config Statebook.snapshots = 'cells'"):
-        undo(session.store, session.settings)
+        undo(session.store, session.settings, session.keeper.variables)
 
 
 def test_running_cells_makes_no_store(cell, number, tmp_path):
@@ -184,7 +184,7 @@ def test_an_undo_does_not_go_past_the_agents_own_steps(kept, number, shell, use,
     use(call("python", {"code": "x.append('agent')"}), say("Done."))
     cell("%%agent\nAppend.")
     with pytest.raises(UsageError, match="no ordinary cell to undo"):
-        undo(kept.store, kept.settings)
+        undo(kept.store, kept.settings, kept.keeper.variables)
     number("x.append(2)")
     go_back(kept)
     assert shell.user_ns["x"] == [1, "agent"]
@@ -259,6 +259,72 @@ def test_what_a_preview_has_looked_at_is_not_taken_for_kept(kept, number, shell)
     number("y = 1")
     go_back(kept)
     assert ("y" in shell.user_ns, shell.user_ns["x"]) == (False, [1, 2])
+
+
+UNKEPT = "what ran after {} and was not kept by itself"
+
+
+@pytest.mark.parametrize("why", ["the setting", "a line of the agent's", "silent", "store_size", "a preview"])
+def test_what_was_not_kept_by_itself_is_a_step_of_its_own(kept, number, shell, cell, why):
+    """Not taken back unsaid together with the cell before it."""
+    number("a = 1")
+    first = f"In [{shell.execution_count - 1}]"
+    if why == "the setting":
+        cell("%config Statebook.snapshots = 'agent'")
+        number("b = 2")
+    elif why == "a line of the agent's":
+        number("b = 2\n%agent status")
+    elif why == "silent":
+        shell.run_cell("b = 2", silent=True)
+    elif why == "a preview":
+        shell.run_cell("b = 2", silent=True)
+        number("%agent undo --preview")
+    else:
+        cell("%config Statebook.store_size = '1 KB'")
+        number("b = 2")
+        cell("%config Statebook.store_size = '10 GB'")
+    assert go_back(kept).cells == (UNKEPT.format(first),)
+    assert ("a" in shell.user_ns, "b" in shell.user_ns) == (True, False)
+
+
+def test_steps_between_cells_count_too(kept, number, shell):
+    number("a = 1")
+    first = f"In [{shell.execution_count - 1}]"
+    shell.run_cell("b = 2", silent=True)
+    number("c = 3")
+    number("d = 4\n%agent status")
+    last = f"In [{shell.execution_count - 2}]"
+    with pytest.raises(UsageError, match="Only 4 cells can be undone, not 5"):
+        undo(kept.store, kept.settings, kept.keeper.variables, 5)
+    found = undo(kept.store, kept.settings, kept.keeper.variables, 4)
+    assert found.cells == (UNKEPT.format(last), f"{last}: c = 3", UNKEPT.format(first), f"{first}: a = 1")
+    go_back(kept, 3)
+    assert [name for name in "abcd" if name in shell.user_ns] == ["a"]
+
+
+@pytest.mark.usefixtures("kept")
+def test_an_undo_says_what_it_takes_back_and_a_redo_returns(number, shell, capsys):
+    number("a = 1")
+    number("b = 2\n%agent status")
+    for expected in ("a", ""):
+        number("%agent undo")
+        assert "".join(name for name in "ab" if name in shell.user_ns) == expected
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert f"Taken back: {UNKEPT.format('In [1]')}." in told
+    assert "Taken back: In [1]: a = 1." in told.replace("`", "")
+    number("%agent redo --yes")
+    assert shell.user_ns["a"] == 1
+
+
+def test_what_can_not_come_back_is_no_step(kept, number, shell):
+    """Going there again would change nothing."""
+    number("a = 1")
+    number("g = (each for each in [1])")
+    number("g = 5")
+    number("%agent undo")
+    assert "g" not in shell.user_ns
+    found = undo(kept.store, kept.settings, kept.keeper.variables)
+    assert found.cells[0].partition(": ")[2] == "g = (each for each in [1])"
 
 
 def test_a_vacuum_is_alone(kept, number, monkeypatch):

@@ -9,7 +9,6 @@ from statebook.protocol.journal.kept import SnapshotRow
 from statebook.protocol.journal.lines import HeadMoved, MoveFinished
 from statebook.protocol.messages import ToolCall
 from statebook.store.journal import Place
-from statebook.store.reading.checkpoints import Checkpoints
 from statebook.store.reading.snapshots import SnapshotsAt
 
 
@@ -36,7 +35,7 @@ def step(effect):
 
 
 def cells(at):
-    return [mark.label for mark in at.cells()]
+    return [event.label for event in at.back() if event.reason == "cell" and event.label]
 
 
 def test_the_newest_one_before_counts_if_nothing_that_changes_lies_between(store, made, did):
@@ -86,15 +85,13 @@ def test_cells_are_undone_one_by_one_and_an_undo_goes_on_from_where_it_led(store
     made("cell", "v4")  # what was there before a cell: none that can be undone
     third = made("cell", "v5", "In [3]: c")
     assert cells(at) == ["In [3]: c", "In [2]: b", "In [1]: a"]
-    marks = Checkpoints(store)
-    back = at.before(marks.find(third))
-    assert at.checkpoint(back) == "v4"
+    assert [event.checkpoint for event in at.back()][:2] == [third, third - 1]
     left = made("left", "v5")
     did(HeadMoved("undo", second, left, ("variables",)), MoveFinished())
     assert cells(at) == ["In [2]: b", "In [1]: a"]
-    fourth = made("cell", "v6", "In [4]: d")
+    made("cell", "v6", "In [4]: d")
     assert cells(at) == ["In [4]: d", "In [2]: b", "In [1]: a"]
-    assert at.before(marks.find(fourth)) == second
+    assert at.back()[1].checkpoint == second
 
 
 @pytest.mark.parametrize("between", [step("write"), SessionOpened("book.ipynb", "the test", 1, "0")])

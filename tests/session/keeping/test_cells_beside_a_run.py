@@ -50,9 +50,9 @@ def test_a_cell_neither_waits_for_it_nor_takes_one_beside_it(left):
     thread.join(30)
     ran(session, names, "y = 3")
     session.keeper.drain()
-    kept, *_ = SnapshotsAt(session.store).cells()
-    assert kept.label == "y = 3"
-    before = SnapshotsAt(session.store).checkpoint(SnapshotsAt(session.store).before(kept))
+    kept, unseen = SnapshotsAt(session.store).back()
+    assert (kept.label, unseen.label) == ("y = 3", "")
+    before = unseen.snapshot
     assert {"x"} == session.keeper.variables.manifest(before).names(), "what ran unseen is in the one before"
     names["x"] = None
     session.keeper.variables.apply(session.keeper.variables.prepare(before))

@@ -15,6 +15,7 @@ from statebook.ids import checkpoint_name
 from statebook.magic.grammar.rewinding import memory_numbers
 from statebook.magic.host import Host
 from statebook.protocol.journal.lines import HeadMoved
+from statebook.session.keeping.undoing import UNKEPT
 from statebook.session.keeping.undoing import undo as undo_of
 from statebook.session.rewinding.move import move
 from statebook.session.rewinding.move import redo as returned
@@ -73,11 +74,14 @@ async def switch(host: Host, flags: Flags) -> None:
 async def undo(host: Host, flags: Flags) -> None:
     """``%agent undo``."""
     session = _free(host)
-    found = undo_of(session.store, session.settings, flags.cells)
-    target = replace(point(session.store, checkpoint_name(found.to)), variables=found.snapshot)
-    parts = parts_of(session)
-    told = [*(f"Taken back: `{cell}`." for cell in found.cells), "Files stay as they are: only variables go back."]
+    parts, variables = parts_of(session), session.keeper.variables
     with _stoppable(session):
+        found = await host.bridge.on_main_thread(
+            lambda: undo_of(session.store, session.settings, variables, flags.cells)
+        )
+        target = replace(point(session.store, checkpoint_name(found.to)), variables=found.snapshot)
+        steps = [cell if cell.startswith(UNKEPT) else f"`{cell}`" for cell in found.cells]
+        told = [*(f"Taken back: {step}." for step in steps), "Files stay as they are: only variables go back."]
         preview = await host.bridge.on_main_thread(lambda: foresee(session, parts, target, ("variables",), how="undo"))
         preview = replace(preview, notes=(*preview.notes, *told))
         await _carry_out(host, session, flags, preview, asked=False)

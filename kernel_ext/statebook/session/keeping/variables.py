@@ -173,6 +173,11 @@ class Variables:
         self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
         return outcomes
 
+    def differs(self, name: str) -> bool:
+        """Whether restoring a snapshot would change any variable. Raises as `find` does."""
+        here = self._kernel.namespace
+        return any(each.fate != "kept" and (each.fate != "lost" or each.name in here) for each in self.foresee(name))
+
     def around(self, name: str) -> tuple[str, ...]:
         """What restoring it would change of the working directory and the environment; of one not trusted, nothing.
 

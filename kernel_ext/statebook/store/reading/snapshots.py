@@ -66,26 +66,18 @@ class SnapshotsAt:
         )
         return (str(rows[0][0]), int(rows[0][1])) if rows else ("", 0)
 
-    def before(self, mark: Mark) -> int:
-        """The checkpoint whose state was there when another one began; 0 for none.
+    def back(self) -> list[CheckpointMade]:
+        """The checkpoints with a snapshot of variables, newest first, as far back as what cells did can be undone.
 
-        It is its parent, but after a move: then it is the one that was moved to.
-        """
-        back = (event for _, event in self._back(mark.seq - 1) if isinstance(event, CheckpointMade))
-        return next((event.checkpoint for event in back), 0)
-
-    def cells(self) -> list[Mark]:
-        """The ordinary cells that changed variables, newest first, as far back as they can be undone one by one.
-
-        Back to the last call of a tool that writes, to the kernel's start, or to what an undo has gone back to. A
-        cell's checkpoint has the state after it; `before` gives the one with the state before it.
+        That is to the last call of a tool that writes, to the kernel's start, or to what an undo has gone back to. An
+        ordinary cell's (``cell``, with a label) has the state after it; the one before it that with which it began.
         """
         found = []
         for _, event in self._back(self._store.journal.last_seq):
             if isinstance(event, SessionOpened) or (isinstance(event, ToolIntended) and event.effect == "write"):
                 break
-            if isinstance(event, CheckpointMade) and event.reason == "cell" and event.label:
-                found.append(self._mark(event.checkpoint))
+            if isinstance(event, CheckpointMade) and event.snapshot:
+                found.append(event)
         return found
 
     # -- inside --------------------------------------------------------------------------------------------------
