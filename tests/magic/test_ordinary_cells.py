@@ -344,6 +344,48 @@ def test_a_vacuum_is_alone(kept, number, monkeypatch):
     assert free == [False]
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("fork head trial", "Branch trial starts at #{newest}"),
+        ("checkpoints --all", "x.append(2)  Δ"),
+        ("branches", "head #{newest}"),
+        ("checkpoint good --at head", "#{newest} is called “good” now"),
+        ("diff r1", "head (#{newest})"),
+    ],
+)
+def test_a_line_that_reads_sees_the_cell_before_it(kept, number, monkeypatch, capsys, case):
+    """Its checkpoint is on its way; the line waits for it."""
+    number("x = [1]")
+    kept.keeper.drain()
+    gate, real = threading.Event(), kept.store.commit
+
+    def slow(*args, **options):
+        if threading.current_thread() is kept.keeper.cells._thread:
+            gate.wait(30)
+        return real(*args, **options)
+
+    monkeypatch.setattr(kept.store, "commit", slow)
+    number("x.append(2)")
+    opens = threading.Timer(0.3, gate.set)
+    opens.start()
+    number(f"%agent {case[0]}")
+    newest = [
+        each.event.checkpoint for each in kept.store.journal.entries_anywhere(("checkpoint_made",)) if each.event.label
+    ]
+    shown = "".join(capsys.readouterr())
+    opens.join()
+    assert case[1].format(newest=newest[-1]) in shown
+    assert len(newest) == 2
+
+
+def test_nothing_is_forked_while_a_run_is_at_work(kept, number, monkeypatch, capsys):
+    monkeypatch.setattr(kept, "_active", 1)
+    number("%agent fork head aside")
+    assert "r1 is still running" in "".join(capsys.readouterr())
+    assert kept.store.journal.find_branch("aside") is None
+
+
 def test_unloading_writes_what_waits(kept, number, shell):
     for turn in range(5):
         number(f"x = [{turn}] * 1000")

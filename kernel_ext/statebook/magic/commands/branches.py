@@ -15,6 +15,7 @@ from statebook.session.rewinding.looking.tree import tree
 from statebook.session.rewinding.move import checkpoint, fork
 from statebook.session.rewinding.parts import parts_of
 from statebook.session.rewinding.points import check_new, point
+from statebook.session.session import Session
 from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
 from statebook.ui.sheets.lines.comparison import ComparisonSheet
@@ -30,7 +31,7 @@ class BranchCommands:
 
     def do_checkpoints(self, flags: Flags) -> TreeSheet:
         """The tree."""
-        session, many = self._host.session(), min(flags.n, MOST)
+        session, many = self._drained(), min(flags.n, MOST)
         before = point(session.store, flags.before).checkpoint if flags.before else 0
         found = tree(session, many, branch=flags.branch, inside=flags.all, before=before)
         words = ["%agent checkpoints", "--all" * flags.all, f"--branch {flags.branch}" * bool(flags.branch)]
@@ -39,7 +40,7 @@ class BranchCommands:
 
     def do_checkpoint(self, flags: Flags) -> Sheet:
         """A checkpoint of now, or a label for another."""
-        session = self._host.session()
+        session = self._drained()
         label = " ".join(flags.label)
         if label:
             check_new(session.store, label, label=True)
@@ -61,13 +62,14 @@ class BranchCommands:
 
     def do_branches(self, flags: Flags) -> Sheet:
         """The branches, or a new name for one."""
-        journal = self._host.session().store.journal
+        session = self._drained()
+        journal = session.store.journal
         if flags.old:
             branch = journal.find_branch(flags.old)
             if branch is None or not flags.new:
                 hint = "`%agent branches OLD NEW` renames one, `%agent switch NAME` goes to one."
                 raise UsageError(f"There is no branch {flags.old!r}." if branch is None else "Which name?", hint)
-            check_new(self._host.session().store, flags.new, label=False)
+            check_new(session.store, flags.new, label=False)
             journal.rename(branch, flags.new)
         rows = []
         for line in journal.branches.values():
@@ -85,6 +87,7 @@ class BranchCommands:
     def do_fork(self, flags: Flags) -> Sheet:
         """A branch at a point."""
         session = self._host.session()
+        session.check_free()
         if flags.name:
             check_new(session.store, flags.name, label=False)
         branch = fork(session, point(session.store, flags.point), flags.name)
@@ -93,7 +96,7 @@ class BranchCommands:
 
     def do_diff(self, flags: Flags) -> ComparisonSheet:
         """Two points side by side."""
-        session = self._host.session()
+        session = self._drained()
         one, other = point(session.store, flags.one), point(session.store, flags.other)
         return ComparisonSheet(compare(session, parts_of(session), one, other))
 
@@ -108,3 +111,9 @@ class BranchCommands:
         export(session.store, found, target, rewriter=session.keeper.rewriter)
         where = target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target
         return Sheet(f"{checkpoint_name(found)} is in {where}.", hint=f"`%agent open {where}` opens it.")
+
+    def _drained(self) -> Session:
+        """The session, once the checkpoints of ordinary cells are in it: "head" is after the last of them."""
+        session = self._host.session()
+        session.keeper.drain()
+        return session
