@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from moves import Watched, contents, fill, killed_at, mover, plan_back
+from moves import Watched, contents, fill, in_child, killed_at, mover, plan_back
 from test_files_move import BEFORE, the_agent_works
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
@@ -103,13 +103,17 @@ def test_a_kill_at_any_time_leaves_old_or_new(stage_of):
     anew, move, settle, _ = stage_of
     rng = random.Random(7)
     ends = []
+    with anew():  # how long it takes here and now, not to be killed too early each time
+        begin = time.monotonic()
+        assert in_child(move) == 0
+        took = time.monotonic() - begin
     for _ in range(60):
         with anew():
             pid = os.fork()
             if pid == 0:
                 move()
                 os._exit(0)
-            time.sleep(rng.uniform(0, 0.06))
+            time.sleep(rng.uniform(0, 1.5 * took))
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             ends.append(settle())
