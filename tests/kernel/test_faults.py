@@ -60,7 +60,7 @@ def test_processes_that_a_cell_forks_leave_the_session_alone(kernel):
 
 
 def test_odd_surroundings_do_no_harm(kernel_on, tmp_path):
-    """No home, a locale without UTF-8, few files open, odd names: the session works, and is one file with its objects beside it."""
+    """No home, a locale without UTF-8, few files open, odd names: the session works, its objects beside it."""
     folder = tmp_path / "a 'b\" %s {x} ; é🗂"
     folder.mkdir()
     notebook = folder / "my book's “best”.ipynb"

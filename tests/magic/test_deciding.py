@@ -7,6 +7,8 @@ from statebook.errors import UsageError
 from statebook.protocol.approvals import Answer
 from statebook.testing import ScriptedModel, call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 TOOL = """
 import statebook
 sent = []

@@ -10,6 +10,8 @@ from statebook.session.keeping.undoing import undo
 from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.testing import call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 @pytest.fixture(autouse=True)
 def _data_folder(tmp_path, monkeypatch):

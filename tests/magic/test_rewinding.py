@@ -14,6 +14,8 @@ from statebook.errors import UsageError
 from statebook.magic.work import rewinding as work
 from statebook.testing import call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 @pytest.fixture(autouse=True)
 def data_folder(tmp_path, monkeypatch):

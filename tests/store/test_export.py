@@ -18,6 +18,8 @@ from statebook.store.upkeep.export import export
 from .conftest import keep as remember
 from .shelf import Rewriter, keep, read, signed
 
+pytestmark = pytest.mark.slow  # many files, opened again and again
+
 
 def noise(seed, size=20_000):
     return random.Random(seed).randbytes(size)

@@ -14,6 +14,8 @@ from statebook.store.packs.chunks import PackedChunks
 
 from .shelf import digest_of, got, keep, read, take
 
+pytestmark = pytest.mark.slow  # many files, opened again and again
+
 NOISE = random.Random(1).randbytes(1 << 20)
 TEXT = b"a line that comes again and again\n" * 30_000
 

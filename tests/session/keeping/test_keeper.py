@@ -19,6 +19,8 @@ from statebook.store.journal import Place
 from statebook.store.reading.snapshots import SnapshotsAt
 from statebook.testing import ScriptedModel, call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 def checkpoints(session):
     """(reason, snapshot of variables, snapshot of files) of each, oldest first."""

@@ -19,6 +19,8 @@ from statebook.session.keeping.seal import Seal, trusted_path
 from statebook.state.snapshots import SnapshotBudget
 from statebook.testing import call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 CODE = """
 class Trap:
     def __reduce__(self):

@@ -9,6 +9,8 @@ from statebook.session.rewinding.parts import parts_of
 from statebook.session.session import Team
 from statebook.testing import call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 def test_the_context_is_that_of_the_point_and_one_line_says_so(worked):
     book = worked(say("two b"), say("and on"))

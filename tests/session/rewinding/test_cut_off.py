@@ -8,6 +8,8 @@ import pytest
 from statebook.session.rewinding.unfinished import finish_move
 from statebook.testing import say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 SCRIPT = Path(__file__).with_name("crashing.py")
 
 

@@ -9,6 +9,8 @@ from statebook.session.rewinding.parts import parts_of
 from statebook.testing import call, say
 from statebook.ui.sheets.lines.preview import PreviewSheet
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 def python(code):
     return call("python", {"code": code})

@@ -21,6 +21,8 @@ from statebook.store.reading.checkpoints import Checkpoints
 from statebook.testing import call, say
 from statebook.ui.sheets.lines.preview import PreviewSheet
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 def everything(book):
     held = book.store.as_of_head.held()

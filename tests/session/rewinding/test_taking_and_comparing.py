@@ -15,6 +15,8 @@ from statebook.session.rewinding.take import take_memories, take_variables
 from statebook.store.projections.head import Held
 from statebook.testing import call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 def test_memories_are_taken_under_their_own_numbers(worked):
     book = worked()
