@@ -81,19 +81,20 @@ def move(session: Session, parts: Parts, preview: Preview) -> Moved:
 
     When it raises before the transaction, all is as it was, but for one more checkpoint.
     """
-    session.check_free()
-    left, _ = keep_now(session, "left")
-    _must_be_kept(session, preview, left)
-    prepared = _prepared(parts, preview)
-    try:
-        if parts.files is not None and preview.files.doing():
-            parts.files.mover.stage(preview.files)
-        with undisturbed():
-            return _moved(session, parts, preview, left, prepared)
-    except BaseException:
-        if parts.files is not None:
-            parts.files.mover.unstage()  # what is in place already is not staged any more
-        raise
+    with session.keeper.lock:  # a run that a second press left may still be at a capture of what is swapped here
+        session.check_free()
+        left, _ = keep_now(session, "left")
+        _must_be_kept(session, preview, left)
+        prepared = _prepared(parts, preview)
+        try:
+            if parts.files is not None and preview.files.doing():
+                parts.files.mover.stage(preview.files)
+            with undisturbed():
+                return _moved(session, parts, preview, left, prepared)
+        except BaseException:
+            if parts.files is not None:
+                parts.files.mover.unstage()  # what is in place already is not staged any more
+            raise
 
 
 def redo(session: Session, parts: Parts, *, overwrite: Collection[str] = ()) -> Preview:
