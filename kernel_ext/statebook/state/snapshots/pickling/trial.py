@@ -37,16 +37,18 @@ def comes_back(group: Group, stream: bytes, original: Found, pickler: SnapshotPi
         notes.append("a set or dict no longer finds what is in it: its hash was not what it is when it came back")
     if original.sharing:
         live = pickler.take({name: loading.namespace[name] for name in group.names}, memo=True).memo or {}
-        if _dicts(live) < _dicts(again.memo or {}):
+        if distinct_dicts(live) < distinct_dicts(again.memo or {}):
             notes.append("an object's attributes are no longer tied to the dict or the object that has the same ones")
     return list(dict.fromkeys(notes))
 
 
-def _dicts(memo: Mapping[int, tuple[int, Any]]) -> int:
+def distinct_dicts(memo: Mapping[int, tuple[int, Any]]) -> int:
     """How many dicts there are, those of objects' attributes with them: one more means that two were one."""
-    dicts = {id(each) for _, each in memo.values() if type(each) is dict}
-    plain = (each for _, each in memo.values() if is_plain(type(each)) or isinstance(each, types.SimpleNamespace))
-    return len(dicts | {id(each.__dict__) for each in plain})
+    objects = [each for _, each in memo.values()]
+    plain = (each for each in objects if is_plain(type(each)) or isinstance(each, types.SimpleNamespace))
+    # held while they are counted: a class's __dict__ is a view made for the asking, whose identity the next one gets
+    dicts = [each for each in (*objects, *(each.__dict__ for each in plain)) if type(each) is dict]
+    return len(set(map(id, dicts)))
 
 
 def _of_hooks(group: Group, hooked: list[Any], again: Dump) -> list[str]:
