@@ -83,10 +83,16 @@ def test_a_stop_before_the_move_moves_nothing_and_says_so(cell, worked, monkeypa
         time.sleep(5)
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    if pressed == "asked":
-        monkeypatch.setattr(builtins, "input", press)
-    else:
-        monkeypatch.setattr(work, "foresee", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(builtins, "input", press if pressed == "asked" else lambda _: "n")
+    if pressed == "foreseen":
+        foresee = work.foresee
+
+        def foreseen(*parts, **options):
+            found = foresee(*parts, **options)
+            os.kill(os.getpid(), signal.SIGINT)
+            return found  # the press is heard at the next look, which may be after this
+
+        monkeypatch.setattr(work, "foresee", foreseen)
     before = session.store.journal.last_seq
     _, printed = cell("%agent rewind r2")
     assert "Nothing was moved." in printed
