@@ -104,9 +104,9 @@ def test_no_kill_breaks_a_promise(folder, server, zygote, record_property):
 @pytest.mark.parametrize(
     ("sabotage", "told", "instants"),
     [
-        (FORGETFUL, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3, 1, 2, 3)]),
-        (MEDDLING, "settled without asking", [Instant("ledger", n, 0.0) for n in (1, 2, 3, 1, 2, 3)]),
-        (CARELESS, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3, 1, 2, 3)]),
+        (FORGETFUL, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3) * 4]),
+        (MEDDLING, "settled without asking", [Instant("ledger", n, 0.0) for n in (1, 2, 3) * 4]),
+        (CARELESS, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3) * 4]),
         (BOASTFUL, "lost: ", [Instant("piece", 9, 0.02)] * 4),
         (WASTEFUL, "was paid again", [Instant("ledger", 1, 0.0)] * 4),
     ],
