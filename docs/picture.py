@@ -1,7 +1,8 @@
 """Takes the pictures in docs/images: cells run in a real JupyterLab in headless Chromium.
 
     python docs/picture.py            # all of them
-    python docs/picture.py drill      # one: notebook (the README's first cells), drill (the report of %agent drill)
+    python docs/picture.py drill      # one: notebook (the README's first cells), drill (the report of %agent drill),
+                                      # rewind (its preview and question), checkpoints (their tree)
 
 Needs what the browser tests need: ``pip install -e ".[test]"`` and a Chromium.
 """
@@ -47,6 +48,36 @@ get_ipython()._statebook.magics.session().use(ScriptedModel([
     "%agent drill",
 )
 """A run with a tool of each effect, by a model whose answers are written down."""
+CITIES = (
+    """%load_ext statebook
+import pandas as pd
+import statebook
+from statebook.testing import ScriptedModel, call, say
+df = pd.DataFrame({"city": ["Rome", "Oslo", "Lima"], "people": [2.8, 0.7, 10.1]})
+@statebook.tool
+def send_mail(to: str, subject: str) -> str:
+    "Send a mail."
+    return "sent"
+share = "df['share'] = df.people / df.people.sum(); total = float(df.people.sum())"
+report = "# Cities\\n\\nLima has three quarters of the people.\\n"
+get_ipython()._statebook.magics.session().use(ScriptedModel([
+    say("13.6 million people live in the three cities."),
+    call("python", {"code": share}), call("write_file", {"path": "report.md", "text": report}),
+    say("The shares are in `df`, and the report is written."),
+    call("send_mail", {"to": "team@example.org", "subject": "Cities"}),
+    call("remember", {"text": "Lima has the most people of the three."}),
+    say("It is sent."),
+    call("write_file", {"path": "report.md", "text": "# Cities\\n\\nLima, Rome, Oslo.\\n"}),
+    say("It lists them by size now.")]))""",
+    "%agent tools allow *",
+    "%%agent\nHow many people live in these cities?",
+    "%%agent\nAdd each city's share, and write a report.",
+    "%%agent --label mailed\nMail the team that it is done.",
+    "%agent rewind r2",
+    "%%agent\nWrite a report that lists them by size.",
+    "%agent checkpoints",
+)
+"""Three runs, the way back before the second, and another second one."""
 
 
 def main(*names: str) -> None:
@@ -54,7 +85,7 @@ def main(*names: str) -> None:
     from playwright.sync_api import sync_playwright
 
     lab = _lab()
-    takes = {"notebook": _notebook, "drill": _drill}
+    takes = {"notebook": _notebook, "drill": _drill, "rewind": _rewind, "checkpoints": _checkpoints}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "notebooks"
         shutil.copytree(BRIEFS, folder)
@@ -72,6 +103,47 @@ def _notebook(lab: Any, server: Any, page: Any, path: Path) -> None:
         notebook.run(index)
     _tidy(notebook)
     page.screenshot(path=path)
+
+
+def _rewind(lab: Any, server: Any, page: Any, path: Path) -> None:
+    """The preview, and the question that waits for an answer."""
+    notebook, asking = _asking(lab, server, page, path.stem)
+    _one_cell(notebook, asking, path)
+
+
+def _checkpoints(lab: Any, server: Any, page: Any, path: Path) -> None:
+    """The tree after the answer was yes and the agent went on."""
+    notebook, asking = _asking(lab, server, page, path.stem)
+    page.locator(".jp-Stdin-input").fill("y")
+    page.keyboard.press("Enter")
+    notebook.finished(asking)
+    for index in range(asking + 2, len(CITIES) + 1):  # below the cell that is handed back
+        notebook.run(index)
+    _one_cell(notebook, len(CITIES), path)
+
+
+def _asking(lab: Any, server: Any, page: Any, name: str) -> tuple[Any, int]:
+    """A notebook in which a rewind has been begun, and the index of its cell."""
+    notebook = lab.Notebook(page, server, server.notebook(f"{name}.ipynb", *CITIES))
+    asking = next(index for index, source in enumerate(CITIES) if source.startswith("%agent rewind"))
+    for index in range(asking):
+        notebook.run(index)
+    notebook.start(asking)
+    page.wait_for_selector(".jp-Stdin-input", timeout=30_000)
+    return notebook, asking
+
+
+def _one_cell(notebook: Any, index: int, path: Path) -> None:
+    """A picture of one cell in a window as wide as its output needs."""
+    page, before = notebook.page, notebook.page.viewport_size
+    page.set_viewport_size({"width": 940, "height": before["height"]})
+    notebook.command("application:toggle-left-area")
+    cell = notebook.cell(index)
+    cell.scroll_into_view_if_needed()
+    page.mouse.move(900, 5)
+    page.wait_for_timeout(800)
+    page.screenshot(path=path, clip=cell.bounding_box())
+    page.set_viewport_size(before)
 
 
 def _drill(lab: Any, server: Any, page: Any, path: Path) -> None:

@@ -132,6 +132,14 @@ def _chat() -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _threads_of_earlier_tests():
+    """Servers of other tests may still run in this process; none of them runs code of these notebooks."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.name.startswith("statebook"):
+            thread.name = f"statebook test, {thread.name}"
+
+
 @pytest.fixture
 def service() -> Iterator[ModelService]:
     made = ModelService()

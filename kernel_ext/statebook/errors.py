@@ -17,6 +17,7 @@
     ├── ModelError                      the model did not answer
     ├── ToolError                       a tool could not do its work
     ├── SourceError                     a document can't be read
+    ├── WorkspaceError                  files of the workspace can't be put back
     ├── RunFailed                       a run ended without an answer
     └── RunPaused                       a run waits on disk for a person or a higher limit
 
@@ -147,6 +148,10 @@ class ToolError(StatebookError):
 
 class SourceError(StatebookError):
     """A document can't be read."""
+
+
+class WorkspaceError(StatebookError):
+    """Files of the workspace can't be put back; all are as they were."""
 
 
 class RunFailed(StatebookError):

@@ -39,11 +39,10 @@ load average was {load} at the end: times are as good as the machine was idle, r
   swings, most in a short session: the target is for the end of 500 runs, and the most on the way stands below it.
 - **open**: reads the counters, the branches and the schema's version; no event is replayed.
 - **list**, **load**: one query over the journal, which is stored in columns.
-- **rewind**: of the conversation, which is all that can be rewound so far: a row that starts a branch, and the runs
-  before it. No data is copied.
+- **rewind**: of conversation and memory: what leaves and comes back is found and shown, a row starts a branch, and
+  no data is copied. Variables and files take what differs: see [what a checkpoint costs](checkpoint-cost.md).
 - **first token**: from the start of the cell to the first text drawn, against a bare `AsyncOpenAI` client and the same
-  server in another process. In between lie three commits (the run's start, the request, the text itself) and two
-  queries, each of which DuckDB plans anew; they alone take longer than the target.
+  server in another process. In between lie three commits (the run's start, the request, the text itself); no query.
 - **load_ext**: inside a fresh process, after ipykernel's shell has started. The session's own
   rooms are imported by the first cell that uses them, and heavy packages only by what needs them.
 - **recall**: BM25 in Python over facts of 90 characters; the index is built at the first recall, then kept up to date.
@@ -55,7 +54,8 @@ load average was {load} at the end: times are as good as the machine was idle, r
   a ratio to the 200 ms that are promised. What is stopped is in `tests/kernel/places.py`, and what must be left of it
   in `tests/kernel/test_stop_button.py`. Two places have no target: there other code takes its own time to end.
 
-What becomes of a workflow that is killed, here and on other systems, is in [peers](peers.md).
+What becomes of a workflow that is killed, here and on other systems, is in [peers](peers.md); what a checkpoint of
+variables costs here, with Kishu, dill and cloudpickle, in [what a checkpoint costs](checkpoint-cost.md).
 
 Nothing here is asserted on time in the tests; `tests/benchmarks/test_smoke.py` runs small sizes and holds the byte
 ratios.

@@ -30,7 +30,9 @@ MODULES = (
     "load_ext",
     "recalling",
     "snapshots",
+    "packs",
     "stopping",
+    "workspace",
 )
 
 

@@ -22,6 +22,7 @@ class Sizes:
     frame_rows: int
     small_variables: int
     dicts: int
+    files: int
 
 
 FULL = Sizes(
@@ -38,6 +39,7 @@ FULL = Sizes(
     frame_rows=1_000_000,
     small_variables=1_000,
     dicts=200_000,
+    files=5_000,
 )
 QUICK = Sizes(
     commits=10,
@@ -53,4 +55,5 @@ QUICK = Sizes(
     frame_rows=20_000,
     small_variables=50,
     dicts=2_000,
+    files=200,
 )

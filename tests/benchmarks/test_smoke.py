@@ -35,6 +35,7 @@ def test_every_promise_gives_finite_numbers(figures):
         "recall",
         "snapshot",
         "stop",
+        "files",
     }
     assert {figure["promise"] for figure in figures} == promises
     assert all(math.isfinite(figure["value"]) for figure in figures)
@@ -47,7 +48,7 @@ def test_what_is_written_stays_near_what_was_said(figures):
     assert ratios
     assert all(0 < each["value"] <= 3 for each in ratios), ratios
     (empty,) = [each for each in figures if each["what"] == "an empty session"]
-    assert empty["value"] <= 100
+    assert empty["value"] <= 128  # eight tables and their views, each column with a block of its own
 
 
 @pytest.mark.slow

@@ -49,10 +49,23 @@ static void opened(int fd, const char *path, int flags) {
   if (flags & O_TRUNC) note('t', path, NULL, 0, NULL, 0);
 }
 #define REAL(name) static __typeof__(name) *real; if (!real) real = dlsym(RTLD_NEXT, #name)
+/* The whole name of what is named below an open folder, or below the current one (AT_FDCWD). */
+static const char *whole(int at, const char *path, char *room) {
+  char here[PATH_MAX];
+  if (!path || path[0] == '/' || record == -2) return path;
+  const char *folder_of = at >= 0 && at < FILES ? names[at] : at == AT_FDCWD ? getcwd(here, sizeof here) : NULL;
+  if (!folder_of) return path;
+  snprintf(room, PATH_MAX, "%s/%s", folder_of, path);
+  return room;
+}
+#define NAMED(at, path) char path##_room[PATH_MAX]; const char *path##_is = whole(at, path, path##_room)
 static int mode_of(int flags, va_list rest) { return (flags & (O_CREAT | O_TMPFILE)) ? va_arg(rest, int) : 0; }
-#define OPENER(fn) int fn(const char *path, int flags, ...) { REAL(fn); va_list rest; va_start(rest, flags); int mode = mode_of(flags, rest); va_end(rest); begin(); int fd = real(path, flags, mode); opened(fd, path, flags); return fd; }
+#define OPENER(fn) int fn(const char *path, int flags, ...) { REAL(fn); va_list rest; va_start(rest, flags); int mode = mode_of(flags, rest); va_end(rest); begin(); NAMED(AT_FDCWD, path); int fd = real(path, flags, mode); opened(fd, path_is, flags); return fd; }
 OPENER(open)
 OPENER(open64)
+#define OPENER_AT(fn) int fn(int at, const char *path, int flags, ...) { REAL(fn); va_list rest; va_start(rest, flags); int mode = mode_of(flags, rest); va_end(rest); begin(); NAMED(at, path); int fd = real(at, path, flags, mode); opened(fd, path_is, flags); return fd; }
+OPENER_AT(openat)
+OPENER_AT(openat64)
 static ssize_t wrote(int fd, const void *bytes, ssize_t done, off_t at) {
   if (done > 0 && fd >= 0 && fd < FILES && names[fd]) note('w', names[fd], NULL, at, bytes, done);
   return done;
@@ -72,10 +85,17 @@ SYNCER(fdatasync)
 CUTTER(ftruncate)
 CUTTER(ftruncate64)
 int close(int fd) { REAL(close); if (fd >= 0 && fd < FILES) { free(names[fd]); names[fd] = NULL; } return real(fd); }
-int unlink(const char *path) { REAL(unlink); int r = real(path); if (!r && inside(path)) note('u', path, NULL, 0, NULL, 0); return r; }
-int remove(const char *path) { REAL(remove); int r = real(path); if (!r && inside(path)) note('u', path, NULL, 0, NULL, 0); return r; }
-int rename(const char *a, const char *b) { REAL(rename); int r = real(a, b); if (!r && (inside(a) || inside(b))) note('r', a, b, 0, NULL, 0); return r; }
-int mkdir(const char *path, mode_t mode) { REAL(mkdir); begin(); int r = real(path, mode); if (!r && inside(path)) note('m', path, NULL, 0, NULL, 0); return r; }
-int rmdir(const char *path) { REAL(rmdir); int r = real(path); if (!r && inside(path)) note('u', path, NULL, 0, NULL, 0); return r; }
-int link(const char *a, const char *b) { REAL(link); int r = real(a, b); if (!r && inside(b)) note('l', a, b, 0, NULL, 0); return r; }
-int linkat(int x, const char *a, int y, const char *b, int flags) { REAL(linkat); int r = real(x, a, y, b, flags); if (!r && inside(b)) note('l', a, b, 0, NULL, 0); return r; }
+#define REMOVED(at) NAMED(at, path); if (!r && inside(path_is)) note('u', path_is, NULL, 0, NULL, 0); return r
+#define MADE(at) NAMED(at, path); if (!r && inside(path_is)) note('m', path_is, NULL, 0, NULL, 0); return r
+#define RENAMED(x, y) NAMED(x, a); NAMED(y, b); if (!r && (inside(a_is) || inside(b_is))) note('r', a_is, b_is, 0, NULL, 0); return r
+#define LINKED(x, y) NAMED(x, a); NAMED(y, b); if (!r && inside(b_is)) note('l', a_is, b_is, 0, NULL, 0); return r
+int unlink(const char *path) { REAL(unlink); int r = real(path); REMOVED(AT_FDCWD); }
+int remove(const char *path) { REAL(remove); int r = real(path); REMOVED(AT_FDCWD); }
+int rmdir(const char *path) { REAL(rmdir); int r = real(path); REMOVED(AT_FDCWD); }
+int unlinkat(int at, const char *path, int flags) { REAL(unlinkat); int r = real(at, path, flags); REMOVED(at); }
+int mkdir(const char *path, mode_t mode) { REAL(mkdir); begin(); int r = real(path, mode); MADE(AT_FDCWD); }
+int mkdirat(int at, const char *path, mode_t mode) { REAL(mkdirat); begin(); int r = real(at, path, mode); MADE(at); }
+int rename(const char *a, const char *b) { REAL(rename); int r = real(a, b); RENAMED(AT_FDCWD, AT_FDCWD); }
+int renameat(int x, const char *a, int y, const char *b) { REAL(renameat); int r = real(x, a, y, b); RENAMED(x, y); }
+int link(const char *a, const char *b) { REAL(link); int r = real(a, b); LINKED(AT_FDCWD, AT_FDCWD); }
+int linkat(int x, const char *a, int y, const char *b, int flags) { REAL(linkat); int r = real(x, a, y, b, flags); LINKED(x, y); }

@@ -38,6 +38,7 @@ class World:
                 sources=(),
                 limits=Limits(60),
                 notebook=f"{name}.ipynb",
+                snapshots="off",  # then equal lives ask the same of a disk; `packs` and `rewinds` crash the rest
             )
             self.sessions[name].sink = _Eye(self, self.sessions[name])
             self._listen(name)
@@ -83,7 +84,9 @@ class World:
         return self.go(lambda: self.session.execute(call, self.temporary.sink, self.person), stop)
 
     def resume(self, number, limits=Limits(), stop=None):
-        """`%agent resume`."""
+        """`%agent resume`, after a switch to the branch that the run stands on: elsewhere it is refused."""
+        with suppress(StatebookError):  # a run that is not there is told of by what resumes it
+            self.store.journal.switch(self.store.journal.branches[self.session.run(number).branch])
         return self.go(lambda: self.session.resume(number, limits, self.temporary.sink, self.person), stop)
 
     def compact(self):

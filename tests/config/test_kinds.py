@@ -23,6 +23,12 @@ from statebook.config.kinds import Url
         ("timeout", "1.5h", 5400.0),
         ("timeout", 90, 90.0),
         ("replay", "only", "only"),
+        ("snapshots", "cells", "cells"),
+        ("snapshot_seconds", "500s", 500.0),
+        ("snapshot_size", "2 GB", 2_000_000_000),
+        ("snapshot_size", "1.5mb", 1_500_000),
+        ("store_size", 4096, 4096),
+        ("store_size", "none", None),
         ("state", "server", "server"),
         ("base_url", "http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
         ("base_url", "", ""),
@@ -51,6 +57,11 @@ def test_it_reads(name, given, value):
         ("budget", float("inf")),
         ("budget", True),
         ("budget", []),
+        ("snapshots", "always"),
+        ("snapshot_size", "2 GiB"),
+        ("snapshot_size", "0.5"),
+        ("store_size", "-1 GB"),
+        ("store_size", True),
         ("timeout", "5 days"),
         ("timeout", "0"),
         ("replay", "sometimes"),
@@ -91,3 +102,9 @@ def test_every_setting_says_what_it_is():
         assert setting.help
         assert setting.variable == f"STATEBOOK_{setting.name.upper()}"
         assert "default" in setting.levels
+
+
+def test_a_size_shows_in_the_unit_people_write_it_in():
+    kind = SETTINGS["snapshot_size"].kind
+    shown = [SETTINGS["snapshot_size"].show(kind.read(text)) for text in ("2 GB", "1500 KB", "999", "none")]
+    assert shown == ["2 GB", "1.5 MB", "999 B", "none"]

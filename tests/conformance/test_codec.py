@@ -9,6 +9,7 @@ from statebook.protocol.approvals import Grant, Rule
 from statebook.protocol.calls import AnswerForm, Attachment, Limits
 from statebook.protocol.journal.codec import KINDS, canonical, decode_event, encode_event
 from statebook.protocol.journal.events import ModelAnswered, RunStarted, ToolFinished
+from statebook.protocol.journal.lines import FileChange, Lost
 from statebook.protocol.messages import File, Message, Reasoning, Text, ToolCall, ToolResult
 from statebook.protocol.models import Usage
 from statebook.protocol.passages import Passage
@@ -33,6 +34,8 @@ VALUES = {
     Grant: Grant("t", "a*", "once"),
     Rule: Rule("t", "deny", "x"),
     Passage: PASSAGE,
+    FileChange: FileChange("a/b.txt", "d1", "d2"),
+    Lost: Lost("x", ODD, "1-1"),
 }
 
 

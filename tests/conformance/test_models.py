@@ -25,6 +25,8 @@ from statebook.testing.conformance import check_failure
 
 from . import well_behaved
 
+pytestmark = pytest.mark.slow  # many conversations with a server
+
 NUMBER = {"type": "number"}
 ADD = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": NUMBER, "b": NUMBER}}, "read")
 PROMPT = "add(a=1, b=2)\nadd(a=3, b=4)"

@@ -15,6 +15,8 @@ from statebook.model.openai.settings import Endpoint
 from statebook.protocol.messages import user
 from statebook.protocol.models import Metered, ModelEvent, ModelRequest, TextDelta, Usage
 
+pytestmark = pytest.mark.slow  # many conversations with a server
+
 KEY = "sk-proj-abcdef1234567890"
 
 

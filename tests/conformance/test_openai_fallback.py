@@ -16,6 +16,8 @@ from statebook.protocol.messages import File, Message, Reasoning, Text, assistan
 from statebook.protocol.models import ModelRequest
 from statebook.protocol.tools import ToolSpec
 
+pytestmark = pytest.mark.slow  # many conversations with a server
+
 DONE = {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": []}}
 OK = {"type": "response.output_text.delta", "delta": "ok"}
 CHAT = (

@@ -85,6 +85,7 @@ def test_it_leaves_what_it_promises_and_nothing_else(played):
     assert names == {
         "research.ipynb",
         "research.statebook.duckdb",
+        "research.statebook.objects",
         "report.md",
         "report.html",
         "ledger.txt",

@@ -60,7 +60,7 @@ def test_processes_that_a_cell_forks_leave_the_session_alone(kernel):
 
 
 def test_odd_surroundings_do_no_harm(kernel_on, tmp_path):
-    """No home, a locale without UTF-8, few files open, odd names: the session works, and is one file."""
+    """No home, a locale without UTF-8, few files open, odd names: the session works, its objects beside it."""
     folder = tmp_path / "a 'b\" %s {x} ; é🗂"
     folder.mkdir()
     notebook = folder / "my book's “best”.ipynb"
@@ -72,4 +72,4 @@ def test_odd_surroundings_do_no_harm(kernel_on, tmp_path):
     kernel.cell("import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))")
     assert "Two." in kernel.cell("%%agent\nSecond").shown
     kernel.close()
-    assert sorted(path.suffix for path in folder.iterdir()) == [".duckdb", ".ipynb"]
+    assert sorted(path.suffix for path in folder.iterdir()) == [".duckdb", ".ipynb", ".objects"]

@@ -1,6 +1,7 @@
 """%config Statebook, %agent config and what a running session takes over, in a real IPython shell."""
 
 import logging
+import re
 
 import pytest
 from statebook.testing import ScriptedModel, say
@@ -222,7 +223,7 @@ def test_a_model_that_is_not_installed_is_told(load, place, capsys):
 def test_the_sheet_tells_value_source_and_the_way_to_change_it(cell, monkeypatch):
     monkeypatch.setenv("STATEBOOK_BUDGTE", "1")
     sheet = cell("%agent config")
-    assert "max_steps   100 · default" in sheet
+    assert re.search(r"^  max_steps +100 · default$", sheet, re.MULTILINE)
     assert "automatic (offline:research) · default" in sheet
     assert "STATEBOOK_BUDGTE is no setting; STATEBOOK_BUDGET is." in sheet
     assert "%config Statebook.NAME = VALUE" in sheet

@@ -7,6 +7,8 @@ from statebook.errors import UsageError
 from statebook.protocol.approvals import Answer
 from statebook.testing import ScriptedModel, call, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 TOOL = """
 import statebook
 sent = []
@@ -114,9 +116,13 @@ def test_it_can_be_answered_in_another_kernel_which_says_so_when_it_opens(cell, 
     cell("%%agent --branch side\nGo")
     cell("%%agent --branch main -m offline:\nSomething else")
     told = again(say("Sent it.", expect="don't tell"))
-    assert "r1 is paused: send waits for an approval: `%agent approve r1.2` or `%agent reject r1.2`." in told
+    assert "r1 is paused on side (`%agent switch side` first): send waits for an approval: `%agent approve" in told
     assert "To go on: %agent approve r1.2 or %agent reject r1.2" in cell("%agent show r1")[1]
-    assert "has its answer. On other branches: `%agent resume r1`." in cell("%agent resume")[1]
+    assert "has its answer. On other branches: r1 on side (`%agent switch`)." in cell("%agent resume")[1]
+    _, out = cell("%agent approve don't tell")
+    assert "r1 stands on side: `%agent switch side` first, then `%agent approve r1.2`." in out
+    assert sent() == []
+    assert "Now at side" in cell("%agent switch side --yes")[1]
     assert "Sent it." in cell("%agent approve don't tell")[1]
     assert sent() == ["x"]
     session = shell._statebook.magics.session()
@@ -213,7 +219,18 @@ def test_a_paused_doubt_goes_on_after_its_settlement_only_with_all_others_settle
 
 
 @pytest.mark.usefixtures("tools")
+def test_it_is_settled_with_its_tool_brought_back(left, cell, sent):
+    left("send", {"word": "x"}, then=[say("Settled.")])
+    cell("del send")
+    settled = cell("%agent settle retry")[1]
+    assert "Settled." in settled
+    assert "Brought back from the kernel before: send." in settled
+    assert sent() == ["x", "x"]
+
+
+@pytest.mark.usefixtures("tools")
 def test_it_is_settled_without_its_tool_and_not_made_again_without_it(left, cell, sent):
+    cell("%config Statebook.snapshots = 'off'")  # nothing to bring the tool back from
     left("send", {"word": "x"}, then=[say("Settled.")])
     cell("del send")
     assert "the tool send is not defined in this kernel" in cell("%agent settle retry")[1]

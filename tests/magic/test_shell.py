@@ -84,7 +84,7 @@ def test_a_session_is_the_same_by_another_spelling_of_its_path(cell, use, tmp_pa
         ("%agent lst", "UnknownName: No %agent command named 'lst'. Did you mean 'list'?"),
         ("%agent show r9", "UsageError: There is no run r9."),
         ("%agent log r9", "UsageError: There is no run r9."),
-        ("%agent list cheese", "UsageError: %agent does not take 'cheese' here. `%agent --help`"),
+        ("%agent list cheese", "UsageError: %agent list does not take 'cheese' here."),
         ("%agent context {{1/0}}", "PromptError: {{1/0}} failed: ZeroDivisionError"),
         ("%agent show cheese", "UsageError: 'cheese' is not a run."),
         ("%agent resume", "UsageError: No run waits"),

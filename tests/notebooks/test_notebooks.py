@@ -15,11 +15,12 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SANITIZE = Path(__file__).with_name("sanitize.cfg")
 
 
-def test_there_are_three():
+def test_there_are_four():
     assert [path.name for path in NOTEBOOKS] == [
         "01_first_agent.ipynb",
         "02_research_session.ipynb",
         "03_any_model.ipynb",
+        "04_rewind.ipynb",
     ]
 
 
@@ -39,8 +40,10 @@ def test_executed_again_they_give_the_same_twice_in_a_row(tmp_path):
     for path in NOTEBOOKS:
         shutil.copy(path, tmp_path)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
-    command += ["-q", "-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider", str(tmp_path)]
+    command += ["-q", "-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
     for _ in range(2):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False)
+        done = subprocess.run(
+            [*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
+        )
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in NOTEBOOKS}

@@ -21,6 +21,8 @@ from statebook.protocol.messages import Message, Text, ToolCall
 from statebook.protocol.models import Completion, Cost, Metered, Spent, TextDelta, Usage
 from statebook.testing import TemporarySession, call, fail, hang, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 INPUT, OUTPUT = 5.0, 30.0
 """US dollars for a million tokens."""
 

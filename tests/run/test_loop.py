@@ -5,7 +5,8 @@ import asyncio
 import pytest
 import statebook
 from statebook.errors import ModelError, RunFailed, ToolError
-from statebook.protocol.journal.events import CheckpointMade, ToolFinished, ToolIntended
+from statebook.protocol.journal.events import ToolFinished, ToolIntended
+from statebook.protocol.journal.lines import CheckpointMade
 from statebook.protocol.messages import Message, Text, ToolResult
 from statebook.protocol.models import Completion, TextDelta, Usage
 from statebook.protocol.tools import ToolOutcome, ToolSpec

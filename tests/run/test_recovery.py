@@ -15,6 +15,8 @@ from statebook.testing import ScriptedModel, TemporarySession, call, say
 
 from .conftest import kinds, orphans
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 STAGES = (("look", "send"), ("put",), ("send", "look"), ())
 """What the model of these tests asks for, answer by answer; the last answer asks for nothing."""
 

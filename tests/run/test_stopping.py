@@ -15,6 +15,8 @@ from statebook.testing import call, fail, hang, say
 
 from .conftest import kinds, orphans
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 SEND = call("send", {"word": "x"})
 
 

@@ -20,6 +20,19 @@ class Host:
         return self._session
 
 
+def test_a_run_that_could_not_begin_leaves_the_session_free(monkeypatch):
+    def fails(_run):
+        raise OSError("no")
+
+    with TemporarySession(model=ScriptedModel([say("Done.")])) as temporary:
+        with monkeypatch.context() as patched:
+            patched.setattr(temporary.session.keeper, "begin", fails)
+            with pytest.raises(OSError, match="no"):
+                asyncio.run(temporary.ask("First", cell_id="a"))
+        temporary.session.check_free()
+        assert asyncio.run(temporary.ask("First", cell_id="a")).answer == "Done."
+
+
 def test_what_the_agent_runs_can_neither_start_a_run_nor_change_the_rules():
     told = []
 

@@ -13,6 +13,8 @@ from statebook.session.conversation.compact import compact, undo
 from statebook.session.conversation.preview import foresee
 from statebook.testing import ScriptedModel, TemporarySession, fail, hang, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 SUMMARY = "The person wants boats. The red one sank in 1912 [S1.1]."
 
 IN_ANOTHER_PROCESS = """

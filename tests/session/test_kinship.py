@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from statebook.config import Settings, store_path
+from statebook.errors import StoreFull
 from statebook.session.memory import add_memory
 from statebook.session.notebook.identity import Notebook
 from statebook.session.notebook.kinship import whereabouts
@@ -188,3 +189,24 @@ def test_a_notebook_that_was_never_a_file_is_nowhere(tmp_path, write_notebook, k
     session, _ = kernel(tmp_path / "ipython.ipynb")
     write_notebook(tmp_path / "other.ipynb", OWN, OTHER)
     assert whereabouts(session.store, session.notebook) is None
+
+
+def test_an_opening_that_failed_half_way_is_done_whole_the_next_time(tmp_path, write_notebook, monkeypatch):
+    told = []
+    registry = Registry(Surfaces(), told.append)
+    path = write_notebook(tmp_path / "book.ipynb", OWN)
+    notebook = Notebook(path, store_path(path), "test")
+
+    def full(_session):
+        raise StoreFull("The disk is full.", "Free some space.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("statebook.session.registry.finish_move", full)
+        with pytest.raises(StoreFull):
+            registry.open(notebook, Settings())
+    assert registry.holding(notebook.store) is None
+    finished = []
+    monkeypatch.setattr("statebook.session.registry.finish_move", lambda session: finished.append(session) or "Moved.")
+    session = registry.open(notebook, Settings())
+    assert (finished, told) == ([session], ["Moved."])
+    registry.close()

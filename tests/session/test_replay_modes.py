@@ -14,6 +14,8 @@ from statebook.errors import ModelError, NotRecorded, RunFailed, UsageError
 from statebook.protocol.calls import AnswerForm, Attachment
 from statebook.testing import ScriptedModel, TemporarySession, call, fail, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 def ask(session, prompt, cell="", **fields):
     run = asyncio.run(session.ask(prompt, cell_id=cell, **fields))

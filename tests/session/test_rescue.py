@@ -109,6 +109,24 @@ def test_a_renamed_folder_is_gone_on_with_where_it_is_now(tmp_path):
         assert session.store.verify().whole
 
 
+def test_the_session_that_is_given_up_leaves_no_thread_behind(tmp_path, monkeypatch):
+    """It would wait for ever, and hold all that is known of the kernel's variables."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    names = {}
+    with TemporarySession(model=ScriptedModel([]), namespace=names, snapshots="cells") as session:
+        keeper = session.session.keeper
+        keeper.cells.begin()
+        names["x"] = [1]
+        keeper.cells.end("x = [1]", "In [1]: x = [1]")
+        keeper.drain()
+        writer = keeper.cells._thread
+        assert writer.is_alive()
+        session.store.path.unlink()
+        found = back(session).session
+        assert not writer.is_alive()
+        assert found.keeper.variables.lacking(found.keeper.variables.name_at_head()) == set()
+
+
 def test_nothing_is_rescued_that_is_in_its_place(tmp_path):
     with lost(tmp_path, lambda _: None) as (session, _):
         with pytest.raises(UsageError, match="Nothing to rescue"):

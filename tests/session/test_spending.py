@@ -18,6 +18,8 @@ from statebook.session.registry import Registry
 from statebook.session.toolset import Surfaces
 from statebook.testing import ScriptedModel, TemporarySession, call, fail, hang, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 PRICES = (1.0, 10.0)
 USED = Usage(20_000, 0, 1000)
 EACH = 0.03

@@ -18,6 +18,8 @@ from statebook.store.file.pages import HEAD, PAGE, Head, sound
 
 from .conftest import keep
 
+pytestmark = pytest.mark.slow  # many files, opened again and again
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="nobody may read what another holds")
 TEXTS = [f"fact {n} " * 40 for n in range(30)]
 

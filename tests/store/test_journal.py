@@ -63,6 +63,38 @@ def test_a_fork_sees_what_was_there_before_it_and_not_what_came_after(store, ope
     assert store.verify().whole
 
 
+def test_what_one_line_has_and_another_has_not(store):
+    journal = store.journal
+    keep(store, "shared")  # entry 2
+    keep(store, "on main")  # 3
+    side = journal.start_branch("side", 2, checkpoint=0, why="test").number  # 4
+    keep(store, "on side")  # 5
+    deep = journal.start_branch("deep", 4, checkpoint=0, why="test").number  # 6
+    assert journal.beyond((1, 6), (side, 6)) == [(1, 2, 6)]
+    assert journal.beyond((deep, 6), (1, 6)) == [(deep, 4, 6), (side, 2, 4)]
+    assert journal.beyond((side, 6), (deep, 6)) == [(side, 4, 6)]
+    assert journal.beyond((1, 2), (deep, 6)) == []
+    for line, texts in (((1, 6), ["shared", "on main"]), ((side, 6), ["shared", "on side"]), ((deep, 6), ["shared"])):
+        held = store.as_of_head.at(*line)
+        assert [memory.text for memory in held.memories.values()] == texts
+    assert store.as_of_head.at(1, 1).memories == {}
+    keep(store, "later")
+    assert [memory.text for memory in store.as_of_head.at(deep, 7).memories.values()] == ["shared", "later"]
+
+
+def test_checkpoints_are_found_by_place_and_number_also_after_reopening(store, open_store):
+    made = [store.commit([(Place(), store.journal.checkpoint("step"))])[0] for _ in range(2)]
+    side = store.journal.start_branch("side", made[0].seq, checkpoint=1, why="test").number
+    made += store.commit([(Place(), store.journal.checkpoint("step"))])
+    for _ in range(2):
+        journal = store.journal
+        assert [journal.place_of(number) for number in (1, 2, 3, 4)] == [*((e.branch, e.seq) for e in made), (0, 0)]
+        assert [journal.checkpoint_at(seq, side) for seq in (1, made[0].seq, made[1].seq, made[2].seq)] == [0, 1, 1, 3]
+        assert (journal.head_checkpoint(1), journal.head_checkpoint(side)) == (2, 3)
+        store.close()
+        store = open_store()
+
+
 def test_a_position_that_another_branch_wrote_is_a_place_on_this_one_too(store):
     journal = store.journal
     keep(store, "a")
@@ -82,6 +114,7 @@ def test_branch_names_are_unique_and_free_ones_are_found(store):
     assert journal.free_name("main") == "main-2"
     journal.start_branch("main-2", 0, checkpoint=0, why="test")
     assert journal.free_name("main") == "main-3"
+    assert journal.free_name("main-2") == "main-3"
 
 
 def test_checkpoints_have_parents_along_their_line(store):

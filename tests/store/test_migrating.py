@@ -6,6 +6,7 @@ import pytest
 from statebook.errors import StoreError, StoreTooNew
 from statebook.store import schema
 
+from . import shelf
 from .conftest import keep
 
 
@@ -28,6 +29,29 @@ def test_a_migration_keeps_a_backup_and_all_entries(path, open_store, monkeypatc
         open_store()
     backup = path.with_name(f"{path.name}.v{schema.VERSION}.bak")
     assert [memory.text for memory in open_store(backup).as_of_head.memories()] == ["kept"]
+
+
+def test_a_file_of_the_first_version_takes_snapshots_afterwards(path, open_store, monkeypatch):
+    new = {"chunk", "snapshot"}
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        patch.setattr(schema, "VERSION", 1)
+        patch.setattr(schema, "VIEWS", {name: sql for name, sql in schema.VIEWS.items() if name != "snapshots"})
+        old = open_store()
+        keep(old, "kept")
+        assert not new & {name for (name,) in old.database.rows("SELECT table_name FROM duckdb_tables()")}
+        entries = old.journal.entries()
+        old.close()
+    whole = path.read_bytes()
+    with pytest.raises(StoreError, match="has store version 1, this statebook reads version"):
+        open_store(read_only=True)
+    store = open_store()
+    assert path.with_name(f"{path.name}.v1.bak").read_bytes() == whole
+    assert new <= {name for (name,) in store.database.rows("SELECT table_name FROM duckdb_tables()")}
+    assert store.journal.entries() == entries
+    row, _ = shelf.keep(store, {"a": b"new"})
+    assert shelf.read(store, row.name) == {"a": b"new"}
+    assert store.verify().whole
 
 
 def test_a_migration_that_fails_changes_nothing(open_store, monkeypatch):

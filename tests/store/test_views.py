@@ -10,6 +10,8 @@ from statebook.store.journal import Place
 from statebook.store.views import VIEWS
 from statebook.testing import ScriptedModel, TemporarySession, call, say
 
+from .shelf import keep
+
 COLUMNS = {
     "branches": "branch_id branch parent left_after from_checkpoint why created is_current",
     "lineage": "branch_id last_seq",
@@ -21,7 +23,8 @@ COLUMNS = {
     "steps": "run step kind name status seconds started finished",
     "messages": "seq time branch on_head run role text",
     "memories": "memory text kept_by tags source place run kept",
-    "checkpoints": "checkpoint parent branch on_head run step reason label made seq",
+    "checkpoints": "checkpoint parent branch on_head run step reason label made seq snapshot files",
+    "snapshots": "name kind checkpoint parent new_bytes time kept",
     "spend": "run step model time input_tokens cached_tokens output_tokens reasoning_tokens written_tokens"
     " estimated_tokens dollars status",
     "sources": "source path title status passages bytes error",
@@ -142,3 +145,19 @@ def test_checkpoints(rows):
     assert rows("SELECT count(*) FROM checkpoints WHERE parent IS NULL") == [(1,)]
     assert rows("SELECT label FROM checkpoints WHERE run = 1 AND reason = 'run_end'") == [("one",)]
     assert rows("SELECT c.checkpoint FROM checkpoints c JOIN branches b ON b.from_checkpoint = c.checkpoint") == [(3,)]
+
+
+def test_snapshots(store):
+    first, one = keep(store, {"a": b"1"})
+    second, two = keep(store, {"a": b"1", "b": b"22"}, first)
+    files, three = keep(store, {"a.txt": b"333"}, kind="files")
+    rows = store.database.rows(
+        "SELECT name, kind, checkpoint, parent, new_bytes, kept FROM snapshots ORDER BY checkpoint"
+    )
+    assert rows == [
+        (first.name, "variables", one, None, 1, True),
+        (second.name, "variables", two, first.name, 2, True),
+        (files.name, "files", three, None, 3, True),
+    ]
+    named = store.database.rows("SELECT checkpoint, snapshot, files FROM checkpoints ORDER BY checkpoint")
+    assert named == [(one, first.name, None), (two, second.name, None), (three, None, files.name)]

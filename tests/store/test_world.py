@@ -14,6 +14,8 @@ from statebook.store.store import Store
 
 from .conftest import keep
 
+pytestmark = pytest.mark.slow  # many files, opened again and again
+
 HOLD = """
 import sys, pathlib
 from statebook.store.store import Store

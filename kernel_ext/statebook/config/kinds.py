@@ -15,6 +15,8 @@ from statebook.redaction import shown_url
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _CONTROLS = ("Cc", "Zl", "Zp")
 """Unicode's categories of control characters, line and paragraph ends: they steer a terminal, or forge a line."""
+_SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)b)?", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])?")
 
 
@@ -47,6 +49,18 @@ class Url(str):
         return repr(self.shown)
 
 
+class Size(int):
+    """A number of bytes that shows as people write it: ``2 GB``."""
+
+    __slots__ = ()
+
+    @property
+    def shown(self) -> str:
+        """In the largest unit of a thousand that gives at least 1."""
+        unit = next((unit for unit in "tgmk" if self >= _SIZES[unit]), "")
+        return f"{self / _SIZES[unit]:g} {unit.upper()}B"
+
+
 def count(value: object) -> int | None:
     """A whole number above 0; None and "none" are no cap."""
     if _is_none(value):
@@ -74,6 +88,21 @@ def seconds(value: object) -> float | None:
             raise ValueError(value)
         return _above_zero(float(match[1]) * _UNITS[match[2] or "s"])
     return _above_zero(value)
+
+
+def size(value: object) -> Size | None:
+    """``2_000_000``, ``"500 MB"`` or ``"1.5 GB"`` in bytes, a thousand to each unit; None and "none" are no cap."""
+    if _is_none(value):
+        return None
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if not match:
+            raise ValueError(value)
+        value = float(match[1]) * _SIZES[(match[2] or "").lower()]
+    number = Size(_above_zero(value))
+    if not number:
+        raise ValueError(value)
+    return number
 
 
 def text(value: object) -> str:
@@ -119,6 +148,7 @@ PATHS = Kind("Paths", "a list of paths, each one line", paths)
 COUNT = Kind("Count", "a whole number above 0, or none", count)
 DOLLARS = Kind("Dollars", "an amount of US dollars above 0, or none", dollars)
 SECONDS = Kind("Seconds", "a time above 0 (90, 90s, 5m, 1h), or none", seconds)
+SIZE = Kind("Size", "a number of bytes above 0 (500 MB, 2 GB), or none", size)
 URL = Kind("Url", "a URL like http://127.0.0.1:8000/v1", url, secret=True)
 
 

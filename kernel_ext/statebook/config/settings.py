@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
-from .kinds import COUNT, DOLLARS, PATHS, SECONDS, TEXT, URL, Kind, Url, choice
+from .kinds import COUNT, DOLLARS, PATHS, SECONDS, SIZE, TEXT, URL, Kind, Size, Url, choice
 
 Level = Literal["default", "ipython", "project", "environment", "notebook"]
 """Where a value can come from, lowest first; above all of them stands a cell's flag."""
@@ -28,7 +28,9 @@ class Settings:
     ``model`` is "" for automatic: a configured provider, else ``offline:``. ``sources`` are folders or files the
     agent may cite. ``max_steps``, ``max_tokens``, ``budget`` (US dollars) and ``timeout`` (seconds) bound each run;
     None is no cap. ``replay`` says when a cell answers from the journal; ``state`` who keeps the conversation between
-    calls (``server`` is an opt-in for providers that can); ``base_url`` is "" for the provider's own.
+    calls (``server`` is an opt-in for providers that can); ``base_url`` is "" for the provider's own. ``snapshots``
+    says when the kernel's variables are kept; ``snapshot_seconds`` and ``snapshot_size`` (bytes) bound one snapshot,
+    ``store_size`` (bytes) the session's file with what lies beside it.
     """
 
     model: str = field(
@@ -64,6 +66,28 @@ class Settings:
             "help": "when a cell answers from the journal: where it can, only, or never",
             "flag": "--replay",
         },
+    )
+    snapshots: Literal["agent", "cells", "off"] = field(
+        default="agent",
+        metadata={
+            "kind": choice("Snapshots", "agent", "cells", "off"),
+            "help": "when variables are kept: around what the agent does, also after each ordinary cell, or never",
+        },
+    )
+    snapshot_seconds: float | None = field(
+        default=5.0,
+        metadata={
+            "kind": SECONDS,
+            "help": "seconds one snapshot may take; what is left out then comes first next time",
+        },
+    )
+    snapshot_size: int | None = field(
+        default=Size(1_000_000_000),
+        metadata={"kind": SIZE, "help": "new bytes one snapshot may keep; a variable above it is left out"},
+    )
+    store_size: int | None = field(
+        default=Size(10_000_000_000),
+        metadata={"kind": SIZE, "help": "bytes the session may take on disk; at it no more snapshots are kept"},
     )
     state: Literal["client", "server"] = field(
         default="client",
@@ -119,7 +143,7 @@ class Setting:
 
     def show(self, value: object) -> str:
         """A value for people to read, with no secret in it."""
-        if isinstance(value, Url):
+        if isinstance(value, Url | Size):
             return value.shown if value else "(empty)"
         if isinstance(value, tuple):
             return ", ".join(map(str, value))

@@ -26,7 +26,7 @@ def messages_of(run: Run, *, current: bool = False) -> list[Message]:
     started = run.started
     if not current and run.models and run.models[-1].fault == "filtered":
         return [user(_FILTERED), *_ending(run)]
-    text = prompt_text(started.prompt, started.attachments, started.recalled)
+    text = prompt_text(started.prompt, started.attachments, started.recalled, started.rewound)
     if form := form_text(started.answer):
         text = f"{text}\n\n{form}"
     files = tuple(attachment.file for attachment in started.attachments if attachment.file is not None)
@@ -43,9 +43,11 @@ def messages_of(run: Run, *, current: bool = False) -> list[Message]:
     return messages
 
 
-def prompt_text(prompt: str, attachments: tuple[Attachment, ...], recalled: str) -> str:
-    """The user message: recalled memory and attachments in tags, then the prompt."""
+def prompt_text(prompt: str, attachments: tuple[Attachment, ...], recalled: str, rewound: str = "") -> str:
+    """The user message: that the person went back, recalled memory and attachments, each in tags, then the prompt."""
     blocks = []
+    if rewound:
+        blocks.append(f"<rewound>{_inside(rewound, 'rewound')}</rewound>")
     if recalled:
         blocks.append(f"<memory>\n{_inside(recalled, 'memory')}\n</memory>")
     for attachment in attachments:

@@ -201,6 +201,7 @@ _FILES = (
     ("report.md", "the same as Markdown"),
     ("research.ipynb", "the notebook, executed"),
     ("research.statebook.duckdb", "its memory: runs, steps, sources, findings"),
+    ("research.statebook.objects", "what its checkpoints keep of variables and files"),
     ("ledger.txt", "a line for each time the notebook's own tool was really called"),
 )
 

@@ -43,7 +43,7 @@ class Place:
     def leave(self) -> None:
         """Take back an output folder in which nothing was made but an empty store."""
         for path in self.folder.glob(f"{self.notebook.stem}.statebook.*"):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         self.folder.rmdir()
 
 

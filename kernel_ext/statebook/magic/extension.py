@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from .grammar import WORK
@@ -30,8 +31,8 @@ class Loaded:
         shell = self.shell
         owner = foreign_owner(shell)
         self.magics.install(names=[name for name in _NAMES if not (name == "agent" and owner)])
-        shell.events.register("pre_run_cell", self._enter)
-        shell.events.register("post_run_cell", self._leave)
+        for event, hook in self._hooks():
+            shell.events.register(event, hook)
         shell.input_transformers_cleanup.append(self._keep_question)
         shell.input_transformers_post.append(self._await)
         atexit.register(self.magics.close)
@@ -43,19 +44,30 @@ class Loaded:
     def remove(self) -> None:
         """Take everything out and let go of the stores."""
         shell = self.shell
-        shell.events.unregister("pre_run_cell", self._enter)
-        shell.events.unregister("post_run_cell", self._leave)
+        for event, hook in self._hooks():
+            shell.events.unregister(event, hook)
         shell.input_transformers_cleanup.remove(self._keep_question)
         shell.input_transformers_post.remove(self._await)
         atexit.unregister(self.magics.close)
         self.magics.remove()
         self.magics.close()
 
-    def _enter(self, _info: Any) -> None:
-        self._inside.cell = True
+    def _hooks(self) -> tuple[tuple[str, Callable[..., None]], ...]:
+        cells = self.magics.cells
+        return (
+            ("pre_execute", cells.unheard),
+            ("pre_run_cell", self._enter),
+            ("post_execute", cells.ended),
+            ("post_run_cell", self._leave),
+        )
 
-    def _leave(self, _result: Any) -> None:
+    def _enter(self, info: Any) -> None:
+        self._inside.cell = True
+        self.magics.cells.begin(info)
+
+    def _leave(self, result: Any) -> None:
         self._inside.cell = False
+        self.magics.cells.end(result)
 
     def _in_cell(self) -> bool:
         return getattr(self._inside, "cell", False)

@@ -14,6 +14,7 @@ from statebook.session.session import Session
 from statebook.state.namespace import Namespace
 
 if TYPE_CHECKING:
+    from .bridge import Bridge
     from .commands.table import Commands
 
 
@@ -30,6 +31,11 @@ class Host(Protocol):
     @property
     def commands(self) -> Commands:
         """The subcommands that are answered at once."""
+        ...
+
+    @property
+    def bridge(self) -> Bridge:
+        """Where cells and coroutines meet."""
         ...
 
     @property

@@ -21,6 +21,7 @@ from statebook.config.sources import Resolved, from_environment, resolve
 from statebook.errors import UsageError
 
 from .bridge import Bridge
+from .cell.ordinary import OrdinaryCells
 from .completion.matcher import Matcher
 from .grammar import PERSONAL, WORK, HelpAsked, limits_of, parse_cell_line, parse_line
 from .settings import traits
@@ -54,6 +55,8 @@ class Magics:
         self.configured = traits(shell, self.resolved)
         self.matcher = Matcher(self, self.owns)
         self._told: set[str] = set()
+        self._environment = dict(os.environ)
+        self.cells = OrdinaryCells(self.open_session, self.settings, lambda notice: self._tell([notice]))
 
     @cached_property
     def namespace(self) -> Namespace:
@@ -69,7 +72,10 @@ class Magics:
         from statebook.session.toolset import Surfaces
         from statebook.ui.sheets.sheet import note
 
-        return Registry(Surfaces(self.namespace, self.namespace.variables, self._user_tools), tell=note)
+        from .surroundings import kernel_of
+
+        kernel = kernel_of(self.shell, self._environment)
+        return Registry(Surfaces(self.namespace, self.namespace.variables, self._user_tools, kernel), tell=note)
 
     @cached_property
     def commands(self) -> Commands:
@@ -147,6 +153,8 @@ class Magics:
     # -- one cell ------------------------------------------------------------------------------------------------
 
     async def _ask(self, flags: Flags, cell: str) -> None:
+        from statebook.session.rewinding.points import check_names
+
         from .cell.answers import hand_over
         from .work.stopping import stopped
 
@@ -154,6 +162,7 @@ class Magics:
             raise UsageError("The cell is empty.", "Write what you want to know below the %%agent line.")
         self.resolved(cell).check()
         session = self.session(cell)
+        check_names(session.store, label=flags.label, branch=flags.branch)
         shape = self._shape(flags)
         call = replace(self.call(flags, cell, session), answer=shape.form)
         sink = self.sink(session, verbose=flags.verbose, stream=not flags.no_stream)

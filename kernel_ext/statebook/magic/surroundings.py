@@ -1,12 +1,16 @@
-"""What the kernel can see of its notebook, gathered from IPython for `statebook.session.notebook.identity`."""
+"""What the kernel can see of its notebook, and what a session keeps of the kernel, gathered from IPython."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from statebook.session.notebook.identity import Surroundings
+
+if TYPE_CHECKING:
+    from statebook.session.keeping.variables import Kernel
 
 
 def look_around(shell: Any, cell: str = "") -> Surroundings:
@@ -22,6 +26,27 @@ def look_around(shell: Any, cell: str = "") -> Surroundings:
         cell=cell,
         in_kernel=in_kernel,
     )
+
+
+class Hidden:
+    """Names that ``%who`` does not show: IPython's own and those of start-up files, unless they were rebound."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def __contains__(self, name: object) -> bool:
+        hidden = self._shell.user_ns_hidden
+        return name in hidden and self._shell.user_ns.get(name) is hidden[name]
+
+
+def kernel_of(shell: Any, environment: Mapping[str, str]) -> Kernel:
+    """What checkpoints keep of this shell; ``environment`` is the process's as it began."""
+    from statebook.session.keeping.variables import Kernel
+
+    def ran() -> list[str]:
+        return list(shell.user_ns.get("In") or ())
+
+    return Kernel(shell.user_ns, Hidden(shell), ran, shell.transform_cell, environment)
 
 
 def cell_id(shell: Any) -> str:

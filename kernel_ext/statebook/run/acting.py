@@ -1,7 +1,8 @@
 """Durable tool steps: intent on disk, then the call, then the result on disk with its checkpoint.
 
 Calls of one model answer run in parallel, except those in the user's namespace, which run one after another. The
-intents of a batch are one commit; each result is a commit of its own, as soon as it is there.
+intents of a batch are one commit; each result is a commit of its own, as soon as it is there, with what is kept of
+variables and files where nothing is half done (`statebook.run.keeping.at_work`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Any
 from statebook.errors import StatebookError, StoreError
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.journal.events import (
-    CheckpointMade,
     Event,
     MemoryForgotten,
     MemoryKept,
@@ -34,9 +34,11 @@ from statebook.state.interrupt import Sigint, Steps
 from statebook.tools.base import Tool, ToolContext
 
 from .environment import Environment, Paused
+from .keeping.at_work import may_change
 from .limits import Clock, affordable, reached
 from .patience import Patience
 from .permission import Permission, heard, permit
+from .seams import Kept
 from .stopping.work import Stoppable, all_ended
 
 _STOPPED = "[Stopped while it ran; it may have been done in part.]"
@@ -81,8 +83,8 @@ async def act(run: Run, env: Environment) -> None:
 def finish(run: Run, env: Environment, call: CallRecord, outcome: ToolOutcome, seconds: float = 0.0) -> None:
     """Record a call's result, with everything that came of it and a checkpoint, in one commit."""
     spec_name = call.call.name
-    kept = tuple(digest(item.data) for item in outcome.artifacts)
-    result = ToolResult(call.call.id, spec_name, outcome.text + heard(call), outcome.status, kept)
+    artifacts = tuple(digest(item.data) for item in outcome.artifacts)
+    result = ToolResult(call.call.id, spec_name, outcome.text + heard(call), outcome.status, artifacts)
     passages = tuple(passage.reference() for passage in outcome.passages)
     events: list[Event] = [ToolFinished(result, round(seconds, 4), passages)]
     if outcome.state:
@@ -91,8 +93,10 @@ def finish(run: Run, env: Environment, call: CallRecord, outcome: ToolOutcome, s
         rests_on = _passage(draft.mark, run, outcome, env) if draft.mark else None
         events.append(MemoryKept(env.store.journal.next_memory(), draft.text, "agent", draft.tags, rests_on))
     events += [MemoryForgotten(number, "agent") for number in outcome.forget]
-    events.append(env.store.journal.checkpoint("step", branch=run.branch))
-    env.commit(run, [(call.step, event) for event in events], outcome.artifacts)
+    env.at_work.end(call.call)
+    point, kept = env.point(run, "step")
+    events += [*kept.events, point]
+    env.commit(run, [(call.step, event) for event in events], outcome.artifacts, kept)
 
 
 def _passage(mark: str, run: Run, outcome: ToolOutcome, env: Environment) -> Passage | None:
@@ -136,12 +140,14 @@ def _not_made(run: Run, env: Environment, items: list[_Ready]) -> None:
 
 def _record_intents(run: Run, env: Environment, ready: list[_Ready]) -> None:
     events: list[tuple[int, Event]] = []
-    if any(tool.spec.main_thread or tool.spec.effect == "write" for _, tool, _ in ready):
-        before: CheckpointMade = env.store.journal.checkpoint("before_step", branch=run.branch)
-        events.append((ready[0][0].step, before))
+    kept = Kept()
+    changing = [call.call for call, tool, _ in ready if may_change(tool.spec)]
+    if changing:
+        before, kept = env.point(run, "before_step", ahead=changing)
+        events += [(ready[0][0].step, event) for event in (*kept.events, before)]
     for call, tool, _ in ready:
         events.append((call.step, ToolIntended(call.call, tool.spec.effect, _key(run, env, call))))
-    env.commit(run, events)
+    env.commit(run, events, kept=kept)
 
 
 def _key(run: Run, env: Environment, call: CallRecord) -> str:
@@ -161,6 +167,7 @@ async def _call(run: Run, env: Environment, item: _Ready, clock: Clock) -> None:
         progress=_progress(patience),
     )
     began, moment = time.monotonic(), Moment.now()
+    env.at_work.begin(call.call, tool.spec)
     job = Stoppable(_made(tool, arguments, context), lambda: stop_children(moment, reached=not limit.expired()))
 
     def take(outcome: ToolOutcome) -> None:

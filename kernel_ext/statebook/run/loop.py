@@ -14,7 +14,6 @@ from statebook.errors import ModelError
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.events import (
     AnswerRejected,
-    CheckpointMade,
     EndStatus,
     ModelInterrupted,
     PauseReason,
@@ -22,6 +21,7 @@ from statebook.protocol.journal.events import (
     RunPaused,
     RunResumed,
 )
+from statebook.protocol.journal.lines import CheckpointMade
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.passages import Passage, marks_in
 
@@ -30,6 +30,7 @@ from .answers import problem
 from .asking.step import ask_model
 from .environment import Environment, Paused
 from .limits import free
+from .seams import Kept
 
 _REPAIRS = 1
 """How often an answer that does not have its form is asked for again."""
@@ -123,15 +124,14 @@ def _shown_before(mark: str, env: Environment) -> Passage | None:
 
 def _pause(run: Run, env: Environment, paused: Paused) -> None:
     event = RunPaused(cast("PauseReason", paused.reason), paused.detail)
-    env.commit(run, [(0, event), (0, _checkpoint(run, env, "pause"))])
-    env.store.settle(run.number)
+    _close(run, env, event, *env.point(run, "pause"))
 
 
 def _end(run: Run, env: Environment, event: RunEnded) -> None:
     status: EndStatus = event.status
-    env.commit(run, [(0, event), (0, _checkpoint(run, env, "run_end", run.started.label if status == "done" else ""))])
+    _close(run, env, event, *env.point(run, "run_end", run.started.label if status == "done" else ""))
+
+
+def _close(run: Run, env: Environment, event: RunEnded | RunPaused, point: CheckpointMade, kept: Kept) -> None:
+    env.commit(run, [(0, event), *((0, each) for each in kept.events), (0, point)], kept=kept)
     env.store.settle(run.number)
-
-
-def _checkpoint(run: Run, env: Environment, reason: str, label: str = "") -> CheckpointMade:
-    return env.store.journal.checkpoint(reason, label=label, branch=run.branch)

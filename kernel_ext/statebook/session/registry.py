@@ -10,6 +10,7 @@ from statebook.store.store import Store
 
 from .notebook.identity import Notebook
 from .notebook.kinship import claim, settle
+from .rewinding.unfinished import finish_move
 from .session import Session
 from .toolset import Surfaces
 from .waiting import notices as notices_of
@@ -50,14 +51,18 @@ class Registry:
             try:
                 notices.append(settle(store, notebook, told=bool(notices[0])))
                 session = Session(store, notebook, settings, self._surfaces)
+                notices.append(finish_move(session))
+                waits = notices_of(store, session.open_runs(), session.asking())
+                notices += waits or [session.keeper.opening()]
             except BaseException:
                 store.close()
                 raise
             session.spending.held = self._store
             self._open[notebook.store.resolve()] = session
-            for notice in [*notices, *notices_of(session.open_runs(), session.asking())]:
-                if notice:
-                    self._tell(notice)
+            for notice in filter(None, notices):
+                self._tell(notice)
+        if self.current is not None and self.current is not session:
+            self.current.keeper.leave()
         self.current = session
         return session
 

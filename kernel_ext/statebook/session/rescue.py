@@ -42,13 +42,16 @@ def bring_back(registry: Registry, target: Path | None = None) -> Rescued:
     made = place.with_name(f"{place.name}.rescue")
     rescue(session.store, made)
     registry.forget(session)
+    session.keeper.close()
+    session.store.chunks.close()
     session.store.database.abandon()
     aside = _set_aside(place) if place.exists() else None
     made.rename(place)
     there = session.notebook if session.notebook.path.parent.is_dir() else named(str(place), place.parent)
     found = registry.open(replace(there, store=place), session.settings)
     found.store.artifacts.adopt(session.store.artifacts.folder)
-    return Rescued(found, aside, len(found.store.artifacts.missing()))
+    found.store.chunks.adopt(session.store.chunks.packs.folder)
+    return Rescued(found, aside, len(found.store.artifacts.missing()) + len(found.store.chunks.missing()))
 
 
 def _must_be_gone(session: Session) -> None:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from statebook.config import Settings
 from statebook.context.window import Window, request_key
-from statebook.errors import ModelError, NotRecorded, RunFailed, RunPaused, StoreDamaged, StoreError, UsageError
+from statebook.errors import ModelError, NotRecorded, StoreDamaged, StoreError, UsageError
 from statebook.ids import run_name
 from statebook.model.base import Model
 from statebook.model.registry import OFFLINE
@@ -29,17 +29,22 @@ from statebook.run.loop import answered, drive, resume
 from statebook.run.seams import Asker, Check, Silent, Sink
 from statebook.store.file.database import utc_now
 from statebook.store.journal import Place
+from statebook.store.reading.shown import drawn
 from statebook.store.store import Store
 
+from .keeping.keeper import SessionKeeper
 from .models import Models, base_url_of, shown
 from .notebook.identity import Notebook, cells_of
 from .notebook.kinship import remember
 from .permissions import Permissions
 from .replay.difference import not_recorded
 from .replay.record import FINISHED, Record, Wanted, key_of, notes_of
+from .rewinding.after.seen import is_cut, seen_from
+from .rewinding.after.told import told
+from .rewinding.leaving import go_to, must_be_here, start_before, start_here
 from .spending import Spending
 from .toolset import Surfaces, Toolset
-from .waiting import abandoned, way_on
+from .waiting import abandoned, answer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Session:
         self.permissions = Permissions(store)
         self.models = Models(store, settings)
         self.spending = Spending(store, notebook.path)
+        self.keeper = SessionKeeper(store, self.toolset.workspace, surfaces.kernel, lambda: self.settings)
         self._found = store.journal.next_run() - 1
         self._runs: dict[int, Run] = {}
         self._record = Record(store, self.run, lambda: {cell for cell, _ in cells_of(notebook.path)})
@@ -76,6 +82,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the file."""
+        self.keeper.close()
         self.store.close()
 
     # -- one cell ------------------------------------------------------------------------------------------------
@@ -93,23 +100,27 @@ class Session:
         wanted = self._wanted(call, mode)
         if mode != "only":  # there a tool that a recorded run was given may be gone
             self.toolset.select(call.tools)
-        if call.branch and not call.fresh:
-            self._go_to(call.branch, wanted, mode)
+        note = self._go_to(call.branch, wanted, mode) if call.branch and not call.fresh else ""
         found = self._record.find(call, wanted, mode)
+        if found is not None and is_cut(self.store, found.number):  # its rest lies on another branch: anew
+            note = start_before(self.store, self.keeper, found.number, call.branch if call.fresh else "")
+            found = None
         done = found is not None and found.status in FINISHED
         if found is not None and done and not (call.fresh or mode == "off"):
-            self._record.claims.claim(found.number, call.cell_id)
-            return self._replay(found, wanted, sink)
+            self._claim(found, call)
+            return self._replay(found, wanted, sink, note)
         team = Team(wanted.answering(mode), sink, asker, self._record.replay(call, mode), check)
         if found is not None and not done and not call.fresh:
-            self._record.claims.claim(found.number, call.cell_id)
+            must_be_here(self.store, found, "run the cell again, or with --fresh to ask anew here")
+            self._claim(found, call)
             return await self._go_on(found, call.limits, team)
         if found is not None:
-            self._fork_before(found, call.branch if call.fresh else "")
+            note = start_before(self.store, self.keeper, found.number, call.branch if call.fresh else "")
         elif call.fresh and call.branch:
-            self._go_to(call.branch, wanted, mode)
+            note = self._go_to(call.branch, wanted, mode)
         run = self._start(call, wanted, mode, team)
-        self._record.claims.claim(run.number, call.cell_id)
+        run.notes += [note] if note else []
+        self._claim(run, call)
         return await self._drive(run, team)
 
     async def resume(
@@ -120,6 +131,7 @@ class Session:
         run = self.run(number)
         if run.status in FINISHED:
             raise UsageError(f"{run_name(number)} has its answer.", f"`%agent show {run_name(number)}` draws it again.")
+        must_be_here(self.store, run, f"`%agent resume {run_name(number)}`")
         mode = self.settings.replay
         where = "" if model else run.started.base_url  # a run goes on where it began
         wanted = self._wanted(AgentCall("", model=model or run.started.model, base_url=where), mode)
@@ -155,6 +167,14 @@ class Session:
             self._runs[number] = self.store.run(number)
         return self._runs[number]
 
+    def runs(self, numbers: Sequence[int]) -> list[Run]:
+        """Several runs by number, in the order given; those that are not known yet are read at once."""
+        missing = [number for number in numbers if number not in self._runs]
+        entries = self.store.journal.entries_of_run(*missing) if missing else []
+        for number in {entry.run for entry in entries}:
+            self._runs[number] = Run.fold([entry for entry in entries if entry.run == number])
+        return [self.run(number) for number in numbers]
+
     def open_runs(self) -> list[Run]:
         """Runs that have no ending, and that nobody works on."""
         return [self.run(number) for number in self.store.open_runs() if number != self._active]
@@ -180,6 +200,11 @@ class Session:
             return run
         step = run.models[-1].step if run.models else 0
         return abandoned(run, self.store.drafted(run.number, step))
+
+    @property
+    def shown(self) -> Mapping[str, int]:
+        """The run that each cell shows which was executed in this kernel, by Jupyter's id of it."""
+        return self._record.claims.shown
 
     def last_run(self) -> Run | None:
         """The newest run on the current branch."""
@@ -212,12 +237,18 @@ class Session:
             return ArtifactData(self.store.artifacts.get(digest), found.media_type, found.name) if found else None
         return None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a run is active."""
+        return bool(self._active)
+
     def check_free(self) -> None:
-        """UsageError while a run is active: one at a time, and its rules stay as they were when it began."""
+        """UsageError while a run is active: its rules stay as they were. Then all that cells left is on disk."""
         if self._active:
             raise UsageError(
                 f"{run_name(self._active)} is still running in this session.", "Wait for it, or stop it first."
             )
+        self.keeper.drain()
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -243,30 +274,20 @@ class Session:
             return Wanted(call.model or choice.name, None, error, named, fallback)
         return Wanted(model.name, model, None, named, fallback)
 
-    def _go_to(self, name: str, wanted: Wanted, mode: ReplayMode) -> None:
-        journal = self.store.journal
-        branch = journal.find_branch(name)
+    def _claim(self, run: Run, call: AgentCall) -> None:
+        self._record.claims.claim(run.number, call.cell_id)
+        if call.cell_id:
+            drawn(self.store, call.cell_id, run.number)
+
+    def _go_to(self, name: str, wanted: Wanted, mode: ReplayMode) -> str:
+        """Make the branch of that name current, or start it here; what to tell."""
+        branch = self.store.journal.find_branch(name)
         if branch is not None:
-            journal.switch(branch)
-            return
+            return go_to(self.store, self.keeper, branch)
         if mode == "only":
             raise NotRecorded(f"There is no branch {name!r}, and --replay only starts none.", "Use --replay auto.")
         wanted.answering(mode)
-        journal.start_branch(
-            name, journal.last_seq, checkpoint=journal.head_checkpoint(), why="asked for with --branch"
-        )
-
-    def _fork_before(self, run: Run, name: str) -> None:
-        """Leave the line just before ``run`` began, so that what is asked anew sees what it saw."""
-        journal = self.store.journal
-        first = journal.entries_of_run(run.number)[0].seq
-        stem = journal.branch.name.rpartition("-")[0] if journal.branch.name[-1:].isdigit() else ""
-        journal.start_branch(
-            name or journal.free_name(stem or journal.branch.name),
-            first - 1,
-            checkpoint=journal.checkpoint_at(first - 1),
-            why=f"--fresh: asks again what {run_name(run.number)} answered",
-        )
+        return start_here(self.store, self.keeper, name)
 
     def _start(self, call: AgentCall, wanted: Wanted, mode: ReplayMode, team: Team) -> Run:
         planned = self._unrecorded(call, wanted.name, mode)
@@ -296,6 +317,7 @@ class Session:
             automatic=not call.model,
             fresh=call.fresh or mode == "off",
             base_url=shown(call.base_url or base_url_of(self.settings, model)),
+            rewound=told(self.store),
         )
 
     def _unrecorded(self, call: AgentCall, model: str, mode: ReplayMode = "auto") -> Run:
@@ -313,11 +335,11 @@ class Session:
         settings = self.settings
         return Limits(settings.max_steps, settings.max_tokens, settings.timeout, settings.budget)
 
-    def _replay(self, run: Run, wanted: Wanted, sink: Sink) -> Run:
+    def _replay(self, run: Run, wanted: Wanted, sink: Sink, note: str) -> Run:
         # those that were here already count as the notebook's: all its cells run again in order need no word on them
         since = max(run.number, self._found)
         later = [number for number in self.store.run_numbers() if number > since]
-        shown = replace(run, replayed=True, notes=notes_of(run, wanted, later))
+        shown = replace(run, replayed=True, notes=[*([note] if note else []), *notes_of(run, wanted, later)])
         close(sink, shown)
         return shown
 
@@ -327,8 +349,8 @@ class Session:
                 f"{run_name(run.number)} has no answer yet, and under --replay only no model is asked.",
                 "Go on with it under --replay auto.",
             )
-        if run.branch != self.store.journal.current:
-            self.store.journal.switch(self.store.journal.branches[run.branch])
+        back = self.keeper.bring_back(run)
+        run.notes += [back] if back else []
         resume(run, self._environment(run, team), merged(run.started.limits, limits))
         return await self._drive(run, team)
 
@@ -337,6 +359,7 @@ class Session:
         self._active = self.latest = run.number
         self._work = (run, env)
         try:
+            self.keeper.begin(run)
             await drive(run, env)
         except BaseException as error:
             if not env.lease.held:  # abandoned, and closed, long ago
@@ -354,7 +377,7 @@ class Session:
         if run.started.automatic:
             run.notes.extend(self.models.advice())
         close(sink, run)
-        return _answered(run)
+        return answer_of(run)
 
     def _environment(self, run: Run, team: Team) -> Environment:
         earlier = [number for number in self.store.run_numbers(run.branch) if number < run.number]
@@ -365,22 +388,11 @@ class Session:
             policy=self.permissions.policy,
             sink=team.sink,
             asker=team.asker,
-            load=self.run,
+            load=seen_from(self.store, run.branch, self.run),
             earlier=earlier,
             find_passage=self.store.documents.passage,
             replay=team.replay,
             check=team.check,
             ceilings=self.spending.ceilings,
+            keeper=self.keeper,
         )
-
-
-def _answered(run: Run) -> Run:
-    """The run, when it has its answer. Raises RunPaused or RunFailed when it has not."""
-    if run.status == "paused" and run.pause is not None:
-        raise RunPaused(f"{run_name(run.number)} is paused: {run.pause.detail}.", way_on(run))
-    if run.status == "failed":
-        raise RunFailed(
-            f"{run_name(run.number)} got no answer: {run.error}",
-            f"`%agent resume {run_name(run.number)}` goes on from the last finished step, and so does its cell.",
-        )
-    return run

@@ -17,6 +17,7 @@ from statebook.tools.sources.tools import Sources
 from statebook.tools.sql import Sql
 from statebook.tools.toolbox import Toolbox
 
+from .keeping.variables import Kernel
 from .notebook.identity import Notebook
 
 _RECALLED = 5
@@ -32,12 +33,14 @@ class Surfaces:
     """What a session is given of the kernel it lives in.
 
     ``runner`` runs code among the user's variables (None: no ``python`` tool), ``variables`` are those variables,
-    ``user_tools`` the tools the user has defined by now.
+    ``user_tools`` the tools the user has defined by now. ``kernel`` is what is kept of it with checkpoints (None:
+    nothing but the files beside the notebook).
     """
 
     runner: CodeRunner | None = None
     variables: Callable[[], Mapping[str, object]] = _no_variables
     user_tools: Callable[[], Iterable[Tool]] = field(default=tuple)
+    kernel: Kernel | None = None
 
 
 class Toolset:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from statebook.errors import RunFailed, RunPaused
 from statebook.ids import run_name
 from statebook.protocol.approvals import Answer, QuestionKind
 from statebook.protocol.journal.runs import CallRecord, Run
@@ -104,14 +105,33 @@ def way_on(run: Run) -> str:
     return f"{'Then go' if '`%agent ' in detail else 'Go'} on with {resume}."
 
 
-def notices(abandoned_runs: Sequence[Run], paused: Sequence[Run]) -> list[str]:
+def answer_of(run: Run) -> Run:
+    """The run, when it has its answer. Raises RunPaused or RunFailed when it has not."""
+    if run.status == "paused" and run.pause is not None:
+        raise RunPaused(f"{run_name(run.number)} is paused: {run.pause.detail}.", way_on(run))
+    if run.status == "failed":
+        raise RunFailed(
+            f"{run_name(run.number)} got no answer: {run.error}",
+            f"`%agent resume {run_name(run.number)}` goes on from the last finished step, and so does its cell.",
+        )
+    return run
+
+
+def elsewhere(store: Store, run: Run) -> str:
+    """The name of the branch that a run stands on, where it is not the current one; else ""."""
+    journal = store.journal
+    return journal.branches[run.branch].name if run.branch != journal.current else ""
+
+
+def notices(store: Store, abandoned_runs: Sequence[Run], paused: Sequence[Run]) -> list[str]:
     """What a person is told when a session opens: a line per run that was cut off, and one on open questions."""
-    lines = [_left(run) for run in abandoned_runs]
+    lines = [_left(run, elsewhere(store, run)) for run in abandoned_runs]
     questions = [each for run in paused for each in waiting_in(run)]
     if len(questions) == 1:
         only = questions[0]
         what = "waits for an approval" if only.kind == "approval" else "may or may not have happened"
-        lines.append(f"{run_name(only.run.number)} is paused: {only.call.call.name} {what}: {only.typed}.")
+        where = _on(elsewhere(store, only.run))
+        lines.append(f"{run_name(only.run.number)} is paused{where}: {only.call.call.name} {what}: {only.typed}.")
     elif questions:
         named = ", ".join(f"{each.name} ({each.call.call.name})" for each in questions[:_NAMED])
         more = ", ..." if len(questions) > _NAMED else ""
@@ -128,11 +148,15 @@ def how_far(run: Run) -> str:
     return f"after {run.steps} finished step{'s' * (run.steps != 1)}{told}"
 
 
-def _left(run: Run) -> str:
+def _on(branch: str) -> str:
+    return f" on {branch} (`%agent switch {branch}` first)" if branch else ""
+
+
+def _left(run: Run, branch: str) -> str:
     name, questions = run_name(run.number), waiting_in(run)
     if any(each.kind == "in_doubt" for each in questions):
         first = next(each for each in questions if each.kind == "in_doubt")
         ways = f"{first.typed} says what happened, `%agent resume {name}` asks"
     else:
         ways = f"`%agent resume {name}` goes on, and so does running its cell again"
-    return f"{name} was cut off {how_far(run)}: {ways}."
+    return f"{name} was cut off{_on(branch)} {how_far(run)}: {ways}."

@@ -31,8 +31,8 @@ import _thread
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import Any, Generic, TypeVar
@@ -152,6 +152,26 @@ class Steps(Generic[T]):
     def _let_go(self) -> None:
         with suppress(RuntimeError, Exception, *STOPS):  # it ignores that too, or fails on its way out
             self._sigint.during(self._coroutine.close)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """The stop button waits until this is over: what is in here is short, and half of it would be neither state."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[Any] = []
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *call: caught.append(call))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for call in caught:
+            before(*call)
 
 
 def cancelled_again() -> bool:

@@ -18,6 +18,7 @@ from statebook.protocol.tools import ArtifactData
 
 from .file.database import Database, utc_now
 from .file.faults import explain
+from .file.syncing import sync, sync_folder
 
 INSIDE = 256 * 1024
 """Bytes up to which an artifact lives in the DuckDB file."""
@@ -92,6 +93,13 @@ class Artifacts:
             raise StoreDamaged(f"Artifact {key[:12]} has changed on disk.", "Restore a copy of the objects folder.")
         return found
 
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove the rows of artifacts that nothing names, in the caller's transaction; their files go after it."""
+        gone = list(keys)
+        for key in gone:
+            self._found.pop(key, None)
+        self._database.write("DELETE FROM artifact WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [gone])
+
     def missing(self) -> list[str]:
         """The digests of objects whose files are gone."""
         keys = self._database.rows("SELECT digest FROM artifact WHERE bytes IS NULL")
@@ -124,21 +132,11 @@ class Artifacts:
             with part.open("wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
             part.replace(target)
             for folder in (target.parent, self.folder, self.folder.parent):  # the folders may be new names too
-                _sync_folder(folder)
+                sync_folder(folder)
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise explain(error, self.folder) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name is on disk only when its folder is synced too; Windows has no way to ask for it, and no need."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -7,13 +7,15 @@ found by `statebook.store.verify`. A branch is a segment of entries; its lineage
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from statebook.errors import StoreDamaged, UsageError
 from statebook.protocol.journal.codec import decode_event, encode_event
-from statebook.protocol.journal.events import BranchStarted, BranchSwitched, CheckpointMade, Entry, Event
+from statebook.protocol.journal.events import Entry, Event
+from statebook.protocol.journal.lines import BranchNamed, BranchStarted, BranchSwitched, CheckpointMade
 
 from .file.database import Database, utc_now
 
@@ -62,18 +64,27 @@ class Journal:
         self._last_seq: int = counts[0]
         self._last_run: int = counts[1]
         self._digest: bytes = bytes(counts[2] or b"")
-        self._last_checkpoint = self._largest("checkpoint_made", "checkpoint")
+        self._checkpoints: list[tuple[int, int, int]] = self._database.rows(
+            "SELECT seq, branch, (body->>'$.checkpoint')::INTEGER FROM journal WHERE kind = 'checkpoint_made'"
+            " ORDER BY seq"
+        )
+        """Of each its place, its branch and its number: looked up here, which reading bodies would take far longer."""
+        self._last_checkpoint = max((number for *_, number in self._checkpoints), default=0)
         self._last_memory = self._largest("memory_kept", "memory")
         self._heads.clear()
-        for entry in self._read("true", [], (), ("branch_started", "branch_switched"), 0):
+        for entry in self._read("true", [], (), ("branch_started", "branch_switched", "branch_named"), 0):
             event = entry.event
+            if isinstance(event, BranchNamed):
+                self._name(entry.branch, event.name)
+                continue
             if isinstance(event, BranchStarted):
                 if event.parent and not (event.parent < entry.branch and event.parent in self.branches):
                     raise StoreDamaged(
                         f"Branch {event.name!r} leaves a branch that is not there.", "Restore a copy of the file."
                     )
                 self.branches[entry.branch] = Branch(entry.branch, event.name, event.parent, event.at, event.checkpoint)
-            self.current = entry.branch
+            if not (isinstance(event, BranchStarted) and event.aside):
+                self.current = entry.branch
         if self.branches and self.current not in self.branches:
             raise StoreDamaged("The current branch was never started.", "Restore a copy of the file.")
         self._stale = False
@@ -85,8 +96,9 @@ class Journal:
     def _fresh(self) -> None:
         """After a commit that failed nobody knows what the counters should say: read them again before they count."""
         if self._stale:
-            with self._database.lock:
-                self.load()
+            with self._database.lock:  # where another thread's commit is on its way, wait for it and believe it
+                if self._stale:
+                    self.load()
 
     @property
     def last_seq(self) -> int:
@@ -105,8 +117,10 @@ class Journal:
             self._fresh()
             line = self.current if branch is None else branch
             now = utc_now()
-            entries, values, digest = [], [], self._digest
-            for seq, (place, event) in enumerate(events, start=self._last_seq + 1):
+            entries: list[Entry] = []
+            values, digest = [], self._digest
+            for seq, (place, given) in enumerate(events, start=self._last_seq + 1):
+                event = self._numbered(given, line, entries)
                 body = encode_event(event)
                 digest = chain(digest, seq, line, place.run, place.step, event.kind, now, body)
                 entries.append(Entry(seq, line, place.run, place.step, now, event))
@@ -117,6 +131,16 @@ class Journal:
                 self._stale = False
                 self._took(entries, digest)
             return entries
+
+    def _numbered(self, event: Event, line: int, before: Sequence[Entry]) -> Event:
+        """The event; a checkpoint whose number is taken by another thread's commit with the next one."""
+        if not isinstance(event, CheckpointMade):
+            return event
+        made = [entry.event.checkpoint for entry in before if isinstance(entry.event, CheckpointMade)]
+        last = max(self._last_checkpoint, *made, 0)
+        if event.checkpoint > last:
+            return event
+        return replace(event, checkpoint=last + 1, parent=made[-1] if made else self.head_checkpoint(line))
 
     def distrust(self) -> None:
         """A transaction around an append failed: read the counters again before the next one."""
@@ -129,6 +153,7 @@ class Journal:
             if isinstance(entry.event, CheckpointMade):
                 self._last_checkpoint = max(self._last_checkpoint, entry.event.checkpoint)
                 self._heads[entry.branch] = entry.event.checkpoint
+                self._checkpoints.append((entry.seq, entry.branch, entry.event.checkpoint))
 
     def checkpoint(self, reason: str, *, label: str = "", branch: int | None = None) -> CheckpointMade:
         """The event for the next checkpoint on a branch; it exists once it is appended."""
@@ -149,26 +174,59 @@ class Journal:
         self._fresh()
         return self._last_run + 1
 
-    def start_branch(self, name: str, at: int, *, checkpoint: int, why: str) -> Branch:
-        """Start a branch after entry ``at`` of the current lineage and make it the current one.
+    def start_branch(
+        self,
+        name: str,
+        at: int,
+        *,
+        checkpoint: int,
+        why: str,
+        line: int | None = None,
+        then: Sequence[tuple[Place, Event]] = (),
+        aside: bool = False,
+    ) -> Branch:
+        """Start a branch after entry ``at`` of a lineage (``line``'s, else the current one's), and go there.
 
-        ``at`` 0 starts from nothing. Raises UsageError when the name is taken.
+        ``at`` 0 starts from nothing. ``then`` are its next events, in the same commit. ``aside`` leaves the current
+        branch current. Raises UsageError when the name is taken.
         """
         with self._database.lock:
-            if self.find_branch(name) is not None:
-                raise UsageError(f"There is a branch {name!r} already.", "Choose another name.")
-            parent = self._segment_of(at)
+            self._fresh()
+            self.check_name(name)
+            parent = self._segment_of(at, line)
             number = max(self.branches, default=0) + 1
-            self.append([(Place(), BranchStarted(name, parent, at, checkpoint, why))], branch=number)
             self.branches[number] = Branch(number, name, parent, at, checkpoint)
-            self.current = number
+            try:
+                self.append([(Place(), BranchStarted(name, parent, at, checkpoint, why, aside)), *then], branch=number)
+            except BaseException:
+                del self.branches[number]
+                raise
+            self.current = self.current if aside else number
             return self.branches[number]
 
-    def switch(self, branch: Branch) -> None:
-        """Make another branch the current one."""
-        if branch.number != self.current:
-            self.append([(Place(), BranchSwitched())], branch=branch.number)
+    def switch(self, branch: Branch, then: Sequence[tuple[Place, Event]] = ()) -> None:
+        """Make another branch the current one; ``then`` are its next events, in the same commit."""
+        with self._database.lock:
+            switched = [(Place(), BranchSwitched())] if branch.number != self.current else []
+            self.append([*switched, *then], branch=branch.number)
             self.current = branch.number
+
+    def rename(self, branch: Branch, name: str) -> None:
+        """Call a branch so from now on. Raises UsageError when the name is taken."""
+        with self._database.lock:
+            self._fresh()
+            self.check_name(name)
+            self.append([(Place(), BranchNamed(name))], branch=branch.number)
+            self._name(branch.number, name)
+
+    def check_name(self, name: str) -> None:
+        """UsageError for the name of a branch that there is."""
+        if self.find_branch(name) is not None:
+            raise UsageError(f"There is a branch {name!r} already.", "Choose another name.")
+
+    def _name(self, branch: int, name: str) -> None:
+        if branch in self.branches:
+            self.branches[branch] = replace(self.branches[branch], name=name)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -181,46 +239,62 @@ class Journal:
         """The branch of that name."""
         return next((branch for branch in self.branches.values() if branch.name == name), None)
 
-    def free_name(self, stem: str) -> str:
-        """``stem-2``, ``stem-3``, ...: the first name no branch has."""
+    def free_name(self, name: str) -> str:
+        """For ``main`` and ``main-2`` the first of ``main-2``, ``main-3``, ... that no branch has."""
         taken = {branch.name for branch in self.branches.values()}
+        stem = re.sub(r"(?<=.)-\d+$", "", name)
         return next(f"{stem}-{n}" for n in range(2, len(taken) + 3) if f"{stem}-{n}" not in taken)
 
-    def lineage(self, branch: int | None = None) -> list[tuple[int, int]]:
-        """The ranges that make up a branch's past: (branch, last seq), from the newest segment to the oldest."""
-        number, upto = (self.current if branch is None else branch), _END
+    def lineage(self, branch: int | None = None, upto: int = _END) -> list[tuple[int, int]]:
+        """The ranges that make up a branch's past: (branch, last seq), from the newest segment to the oldest.
+
+        ``upto`` is an entry of it that nothing after counts from.
+        """
+        number = self.current if branch is None else branch
         ranges: list[tuple[int, int]] = []
         while number:
             ranges.append((number, upto))
             line = self.branches[number]
-            number, upto = line.parent, line.at
+            number, upto = line.parent, min(line.at, upto)
         return ranges
 
-    def on_lineage(self, branch: int | None = None) -> tuple[str, list[int]]:
+    def on_lineage(self, branch: int | None = None, upto: int = _END) -> tuple[str, list[int]]:
         """An SQL condition over journal columns that selects a lineage, and its values."""
-        ranges = self.lineage(branch)
+        ranges = self.lineage(branch, upto)
         if not ranges:
             return "false", []
         condition = " OR ".join("(branch = ? AND seq <= ?)" for _ in ranges)
         return f"({condition})", [value for pair in ranges for value in pair]
 
     def entries(
-        self, *, branch: int | None = None, runs: Sequence[int] = (), kinds: Sequence[str] = (), after: int = 0
+        self,
+        *,
+        branch: int | None = None,
+        runs: Sequence[int] = (),
+        kinds: Sequence[str] = (),
+        after: int = 0,
+        upto: int = _END,
     ) -> list[Entry]:
-        """Entries of a lineage in order, narrowed to runs, kinds, and those after a position.
+        """Entries of a lineage in order, narrowed to runs, kinds, and those after a position and up to another.
 
         Raises StoreDamaged for an entry that can't be read.
         """
-        condition, values = self.on_lineage(branch)
+        condition, values = self.on_lineage(branch, upto)
         return self._read(condition, list(values), runs, kinds, after)
 
     def entries_anywhere(self, kinds: Sequence[str], *, after: int = 0) -> list[Entry]:
         """Entries of these kinds on all branches, in order, after a position."""
         return self._read("true", [], (), kinds, after)
 
-    def entries_of_run(self, run: int) -> list[Entry]:
-        """All entries of a run, on whichever branch it is."""
-        return self._read("true", [], [run], (), 0)
+    def entries_of_run(self, *runs: int) -> list[Entry]:
+        """All entries of a run, or of several, on whichever branch they are; in order."""
+        return self._read("true", [], runs, (), 0)
+
+    def beyond(self, one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int, int]]:
+        """What a line (branch, upto) has and another has not: (branch, after this entry, up to this one)."""
+        there = dict(self.lineage(*other))
+        here = [(line, max(there.get(line, 0), self.branches[line].at), upto) for line, upto in self.lineage(*one)]
+        return [(line, after, upto) for line, after, upto in here if after < upto]
 
     def asked(self, run: int, prompt: str, model: str) -> tuple[str, int]:
         """The model last asked for a run, and its context; ("", 0) where that is not recorded.
@@ -261,31 +335,22 @@ class Journal:
         self._fresh()
         line = self.current if branch is None else branch
         if line not in self._heads:
-            self._heads[line] = self._find_head(line)
+            self._heads[line] = self.checkpoint_at(_END, line)
         return self._heads[line]
 
-    def checkpoint_at(self, seq: int) -> int:
-        """The newest checkpoint of the current lineage that is no newer than an entry; 0 when there is none."""
-        condition, values = self.on_lineage()
-        query = (
-            "SELECT coalesce(max((body->>'$.checkpoint')::INTEGER), 0) FROM journal"
-            f" WHERE kind = 'checkpoint_made' AND seq <= ? AND {condition}"
-        )
-        return int(self._database.row(query, [seq, *values])[0])
+    def checkpoint_at(self, seq: int, branch: int | None = None) -> int:
+        """The newest checkpoint of a lineage that is no newer than an entry; 0 when there is none."""
+        self._fresh()
+        ends = dict(self.lineage(branch, seq))
+        return next((number for at, line, number in reversed(self._checkpoints) if at <= ends.get(line, 0)), 0)
 
-    def _find_head(self, line: int) -> int:
-        for number, upto in self.lineage(line):
-            found = self._database.row(
-                "SELECT max((body->>'$.checkpoint')::INTEGER) FROM journal"
-                " WHERE kind = 'checkpoint_made' AND branch = ? AND seq <= ?",
-                [number, upto],
-            )[0]
-            if found is not None:
-                return int(found)
-        return 0
+    def place_of(self, checkpoint: int) -> tuple[int, int]:
+        """The branch of a checkpoint, and the entry that it is; (0, 0) where there is none of that number."""
+        self._fresh()
+        return next(((line, at) for at, line, number in reversed(self._checkpoints) if number == checkpoint), (0, 0))
 
-    def _segment_of(self, seq: int) -> int:
-        for number, upto in self.lineage():
+    def _segment_of(self, seq: int, branch: int | None = None) -> int:
+        for number, upto in self.lineage(branch):
             first = self.branches[number].at
             if first < seq <= upto:
                 return number

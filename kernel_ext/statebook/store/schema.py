@@ -11,7 +11,7 @@ from statebook.ids import new_session_id
 
 from .file.database import Database
 from .file.faults import explain
-from .file.guard import sync
+from .file.syncing import sync
 from .views import VIEWS
 
 MIGRATIONS: tuple[str, ...] = (
@@ -41,6 +41,20 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE passage (
         document INTEGER NOT NULL, ordinal INTEGER NOT NULL, place VARCHAR NOT NULL,
         first BIGINT NOT NULL, last BIGINT NOT NULL, text VARCHAR NOT NULL USING COMPRESSION zstd
+    );
+    """,
+    # 2: where the chunks of snapshots lie in the packs beside the file, and the snapshots themselves. A row is
+    #    committed when its chunks are on disk. One that was let go of keeps its name, which no other may get, and has
+    #    no document.
+    """
+    CREATE TABLE chunk (
+        digest VARCHAR NOT NULL, pack VARCHAR NOT NULL, place BIGINT NOT NULL, size BIGINT NOT NULL,
+        stored BIGINT NOT NULL, codec VARCHAR NOT NULL
+    );
+    CREATE TABLE snapshot (
+        name VARCHAR NOT NULL, kind VARCHAR NOT NULL, parent VARCHAR NOT NULL,
+        document JSON USING COMPRESSION zstd, signature VARCHAR NOT NULL, chunks VARCHAR[] NOT NULL,
+        new_bytes BIGINT NOT NULL, time TIMESTAMP NOT NULL
     );
     """,
 )
@@ -126,7 +140,7 @@ def keep_backup(database: Database, version: int) -> Path:
     try:
         shutil.copy2(database.path, part)
         with part.open("r+b") as file:
-            sync(file)
+            sync(file.fileno())
         part.replace(backup)
     except OSError as error:
         with suppress(OSError):

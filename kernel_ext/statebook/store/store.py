@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from statebook.errors import StoreError, StoreReadOnly, UsageError
 from statebook.protocol.journal.codec import encodable
 from statebook.protocol.journal.events import Entry, Event
+from statebook.protocol.journal.kept import SnapshotRow
 from statebook.protocol.journal.runs import Run
 from statebook.protocol.models import Cost, Spent
 from statebook.protocol.tools import ArtifactData
@@ -19,9 +20,12 @@ from .artifacts import Artifacts
 from .documents import Documents
 from .file.database import PATIENCE, Database
 from .journal import Journal, Place
+from .packs.chunks import PackedChunks
+from .packs.snapshots import KeptSnapshots
 from .projections.head import Projection
 from .projections.runs import Runs
 from .schema import prepare
+from .upkeep.sizes import StoreSize, size_of
 from .verify import Report, verify
 from .views import VIEWS
 
@@ -61,6 +65,8 @@ class Store:
         try:
             prepare(self.database)
             self.artifacts = Artifacts(self.database)
+            self.chunks = PackedChunks(self.database)
+            self.snapshots = KeptSnapshots(self.database, self.chunks)
             self.documents = Documents(self.database)
             self.journal = Journal(self.database)
             if not self.journal.branches and not read_only:
@@ -108,27 +114,46 @@ class Store:
         *,
         branch: int | None = None,
         artifacts: Iterable[ArtifactData] = (),
+        snapshots: Sequence[SnapshotRow] = (),
     ) -> list[Entry]:
-        """Events, and the artifacts they name, in one commit: all on disk when this returns, or none of it.
+        """Events, and the artifacts and snapshots they name, in one commit: all on disk when this returns, or none.
 
-        Raises StoreError subclasses.
+        What was put into `chunks` is synced first. For any thread: a `CheckpointMade` whose number another commit took
+        meanwhile gets the next one, so read numbers from the entries. Raises StoreError subclasses.
         """
         kept = list(artifacts)
-        entries = self._commit_with(kept, events, branch) if kept else self.journal.append(events, branch)
+        if snapshots:
+            self.chunks.sync()  # before the lock: others may commit while the disk is busy with it
+        if kept or snapshots:
+            entries = self._commit_with(kept, snapshots, events, branch)
+        else:
+            entries = self.journal.append(events, branch)
         self.as_of_head.skip(entries)
         self.runs.feed(entries)
         return entries
 
     def _commit_with(
-        self, artifacts: Sequence[ArtifactData], events: Sequence[tuple[Place, Event]], branch: int | None
+        self,
+        artifacts: Sequence[ArtifactData],
+        snapshots: Sequence[SnapshotRow],
+        events: Sequence[tuple[Place, Event]],
+        branch: int | None,
     ) -> list[Entry]:
-        try:
-            with self.database.transaction():
-                self.artifacts.put(artifacts)
-                return self.journal.append(events, branch)
-        except BaseException:
-            self.journal.distrust()
-            raise
+        with self.database.lock:
+            try:
+                with self.database.transaction():
+                    self.artifacts.put(artifacts)
+                    placed = self.chunks.insert() if snapshots else {}
+                    self.snapshots.insert(snapshots)
+                    entries = self.journal.append(events, branch)
+            except BaseException:
+                self.journal.distrust()
+                self.chunks.distrust()
+                self.snapshots.distrust()
+                raise
+            self.chunks.named(placed)
+            self.snapshots.committed(snapshots)
+            return entries
 
     def draft(self, run: int, step: int, part: int, text: str) -> None:
         """Keep a piece of an unfinished model step's text, before it is drawn."""
@@ -151,7 +176,8 @@ class Store:
             self.database.fold()
 
     def close(self) -> None:
-        """Fold and let go of the file."""
+        """Fold and let go of the files. Chunks that no committed snapshot names are dropped."""
+        self.chunks.close()
         self.database.close()
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -236,7 +262,11 @@ class Store:
 
     def verify(self) -> Report:
         """Walk hashes and references."""
-        return verify(self.database, self.artifacts)
+        return verify(self.database, self.artifacts, self.chunks)
+
+    def size(self) -> StoreSize:
+        """How many bytes the file, the artifacts beside it and the packs of snapshots take on disk."""
+        return size_of(self.path)
 
 
 def _undecodable(path: Path) -> bool:
@@ -249,5 +279,6 @@ def _undecodable(path: Path) -> bool:
 
 
 _VIEWS_HINT = (
-    "Views: runs, steps, messages, tool_calls, memories, checkpoints, spend, sources, citations, branches, events."
+    "Views: runs, steps, messages, tool_calls, memories, checkpoints, snapshots, spend, sources, citations,"
+    " branches, events."
 )

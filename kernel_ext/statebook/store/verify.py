@@ -13,17 +13,23 @@ from statebook.protocol.journal.codec import KINDS, decode_event
 from .artifacts import Artifacts
 from .file.database import Database
 from .journal import chain
+from .packs.checking import check_packs
+from .packs.chunks import PackedChunks
 
 _BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `verify` found: counts of what was walked, and one line per damage (empty: the store is whole)."""
+    """What `verify` found: counts of what was walked, and one line per damage (empty: the store is whole).
+
+    ``chunks`` are those of snapshots, by their rows.
+    """
 
     entries: int
     artifacts: int
     damage: tuple[str, ...]
+    chunks: int = 0
 
     @property
     def whole(self) -> bool:
@@ -31,7 +37,7 @@ class Report:
         return not self.damage
 
 
-def verify(database: Database, artifacts: Artifacts) -> Report:
+def verify(database: Database, artifacts: Artifacts, chunks: PackedChunks) -> Report:
     """Read everything once. Raises StoreDamaged only when the file itself can't be read."""
     entries, damage = _walk_journal(database)
     damage += _check_branches(database)
@@ -43,7 +49,8 @@ def verify(database: Database, artifacts: Artifacts) -> Report:
         except StoreDamaged as error:
             damage.append(error.message)
     damage += _missing(database)
-    return Report(entries, count, tuple(damage))
+    walked, found = check_packs(database, chunks)
+    return Report(entries, count, tuple(damage + found), walked)
 
 
 def _walk_journal(database: Database) -> tuple[int, list[str]]:

@@ -8,14 +8,19 @@ _UNSETTLED = ", ".join(f"'{fault}'" for fault in sorted(UNSETTLED))
 
 VIEWS: dict[str, str] = {
     "branches": """
-        SELECT s.branch AS branch_id, s.body->>'$.name' AS branch, p.body->>'$.name' AS parent,
+        WITH named AS (
+            SELECT branch, arg_max(body->>'$.name', seq) AS name
+            FROM journal WHERE kind IN ('branch_started', 'branch_named') GROUP BY branch
+        )
+        SELECT s.branch AS branch_id, n.name AS branch, p.name AS parent,
                (s.body->>'$.at')::BIGINT AS left_after,
                nullif((s.body->>'$.checkpoint')::INTEGER, 0) AS from_checkpoint,
                s.body->>'$.why' AS why, s.time AS created, s.branch = c.branch AS is_current
         FROM journal s
-        LEFT JOIN journal p ON p.kind = 'branch_started' AND p.branch = (s.body->>'$.parent')::INTEGER
+        JOIN named n ON n.branch = s.branch
+        LEFT JOIN named p ON p.branch = (s.body->>'$.parent')::INTEGER
         CROSS JOIN (SELECT branch FROM journal WHERE kind IN ('branch_started', 'branch_switched')
-                    ORDER BY seq DESC LIMIT 1) c
+                    AND NOT coalesce((body->>'$.aside')::BOOLEAN, false) ORDER BY seq DESC LIMIT 1) c
         WHERE s.kind = 'branch_started'
     """,
     "lineage": """
@@ -144,7 +149,8 @@ VIEWS: dict[str, str] = {
     "memories": """
         SELECT (e.body->>'$.memory')::INTEGER AS memory, e.body->>'$.text' AS text, e.body->>'$.by' AS kept_by,
                coalesce((e.body->'$.tags')::VARCHAR[], []) AS tags, e.body->>'$.passage.path' AS source,
-               e.body->>'$.passage.place' AS place, e.run, e.time AS kept
+               e.body->>'$.passage.place' AS place, coalesce((e.body->>'$.run')::INTEGER, e.run) AS run,
+               coalesce((e.body->>'$.kept')::TIMESTAMP, e.time) AS kept
         FROM events e
         WHERE e.kind = 'memory_kept' AND e.on_head AND NOT EXISTS (
             SELECT 1 FROM events f WHERE f.kind = 'memory_forgotten' AND f.on_head AND f.seq > e.seq
@@ -153,8 +159,24 @@ VIEWS: dict[str, str] = {
     "checkpoints": """
         SELECT (e.body->>'$.checkpoint')::INTEGER AS checkpoint, nullif((e.body->>'$.parent')::INTEGER, 0) AS parent,
                e.branch, e.on_head, e.run, e.step, e.body->>'$.reason' AS reason,
-               coalesce(e.body->>'$.label', '') AS label, e.time AS made, e.seq
-        FROM events e WHERE e.kind = 'checkpoint_made'
+               coalesce(l.label, e.body->>'$.label', '') AS label, e.time AS made, e.seq,
+               nullif(e.body->>'$.snapshot', '') AS snapshot, nullif(e.body->>'$.files', '') AS files
+        FROM events e
+        LEFT JOIN (SELECT (body->>'$.checkpoint')::INTEGER AS checkpoint, arg_max(body->>'$.label', seq) AS label
+                   FROM journal WHERE kind = 'checkpoint_labelled' GROUP BY ALL) l
+            ON l.checkpoint = (e.body->>'$.checkpoint')::INTEGER
+        WHERE e.kind = 'checkpoint_made'
+    """,
+    "snapshots": """
+        WITH named AS (
+            SELECT (body->>'$.checkpoint')::INTEGER AS checkpoint,
+                   unnest([body->>'$.snapshot', body->>'$.files']) AS name
+            FROM journal WHERE kind = 'checkpoint_made'
+        )
+        SELECT s.name, s.kind, min(n.checkpoint) AS checkpoint, nullif(s.parent, '') AS parent, s.new_bytes, s.time,
+               s.document IS NOT NULL AS kept
+        FROM snapshot s LEFT JOIN named n ON n.name = s.name
+        GROUP BY ALL
     """,
     "sources": """
         SELECT 'S' || number AS source, path, title, status, passages, size AS bytes, error

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from statebook.config import Settings, store_path
 from statebook.errors import StoreError
@@ -17,6 +17,7 @@ from statebook.protocol.approvals import Answer, Question
 from statebook.protocol.calls import AgentCall, Limits
 from statebook.protocol.journal.runs import Run
 from statebook.run.seams import Asker, Silent, Sink
+from statebook.session.keeping.variables import Kernel
 from statebook.session.notebook.identity import Notebook
 from statebook.session.registry import Registry
 from statebook.session.session import Session
@@ -40,7 +41,8 @@ class TemporarySession:
     ``model`` is a model object or a name (``offline:``). ``folder`` is used and left as it is; None makes one and
     removes it. ``sources`` are paths to cite, relative to the folder. ``tools`` are the user's own. ``variables`` are
     what ``sql`` can query; ``runner`` runs code for the ``python`` tool (None: there is no such tool). ``limits`` of
-    the session (steps, tokens, seconds, dollars) hold where a call sets none.
+    the session (steps, tokens, seconds, dollars) hold where a call sets none. ``namespace`` is the dict of variables
+    that checkpoints keep (None: they keep only files), as ``snapshots`` says.
 
     ``answers`` is what a person would say, in order, to the questions a run asks (approvals, calls in doubt); without
     any, nobody is there and a run pauses. A question that was not expected, and an answer that nobody asked for,
@@ -60,6 +62,8 @@ class TemporarySession:
         runner: CodeRunner | None = None,
         limits: Limits = Limits(50),
         notebook: str = "test.ipynb",
+        namespace: dict[str, object] | None = None,
+        snapshots: Literal["agent", "cells", "off"] = "agent",
     ) -> None:
         self.model = model
         self.tools = list(tools)
@@ -77,8 +81,10 @@ class TemporarySession:
             max_tokens=limits.tokens,
             timeout=limits.seconds,
             budget=limits.dollars,
+            snapshots=snapshots,
         )
-        self._surfaces = Surfaces(runner, lambda: variables or {}, lambda: self.tools)
+        kernel = Kernel(namespace) if namespace is not None else None
+        self._surfaces = Surfaces(runner, lambda: variables or {}, lambda: self.tools, kernel)
         self.notebook = self.folder / notebook
         self._registry: Registry | None = None
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statebook.errors import ToolError
+from statebook.protected import why_protected
 from statebook.protocol.tools import ToolOutcome, ToolSpec
 
 from .base import Tool, ToolContext
 from .builtin import builtin_spec, check_arguments
-from .workspace.protected import why_protected
 from .workspace.text import shown
 from .workspace.walk import walk
 

@@ -51,3 +51,12 @@ def one_line(text: str, limit: int) -> str:
     """The text on one line of at most ``limit`` characters."""
     flat = " ".join(visible(text).split())
     return flat if len(flat) <= limit else f"{flat[: limit - 1].rstrip()}…"
+
+
+def opening(prompt: str, limit: int) -> str:
+    """The beginning of a prompt on one line of so many characters: its words, or else the first line of its code."""
+    said, fence, code_after = prompt.partition("```")
+    if said.strip() or not fence:
+        return one_line(f"{said} …" if fence else said, limit)
+    lines = [line for line in code_after.replace("```", "").splitlines()[1:] if line.strip()]
+    return one_line(" …".join([*lines[:1], ""]) if len(lines) > 1 else "".join(lines), limit)

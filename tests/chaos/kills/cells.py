@@ -66,11 +66,37 @@ async def tell(word: str, *, ctx: statebook.ToolContext) -> str:
     return f"told {word}"
 '''
 
+PARTS = r'''
+def tell_parts():
+    """One line with all that a move takes along."""
+    session = get_ipython().magics_manager.magics["line"]["agent"].__self__.registry.current
+    held = session.store.as_of_head.held()
+    made = open("made.txt").read() if os.path.exists("made.txt") else None
+    told = {
+        "runs": session.store.run_numbers(), "memory": [memory.text for memory in held.memories.values()],
+        "state": {tool: values for tool, values in held.state.items() if values}, "rules": [*map(repr, held.rules)],
+        "acts": globals().get("acts", 0), "made": made,
+    }
+    print("PARTS", json.dumps(told))
+'''
+"""Put after the set-up where a person goes back and forth."""
+
+STUCK = r"""
+import signal
+from statebook.session import registry
+from statebook.state.files.moving import Mover
+registry.finish_move = lambda _: ""
+if not os.path.exists("stuck"):
+    open("stuck", "w").close()
+    Mover.apply = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""Makes a first kernel die in the middle of a move, and the others leave it there."""
+
 FORGETFUL = r'''
 from statebook.run.environment import Environment
-def forgetful(self, run, events, artifacts=(), commit=Environment.commit):
+def forgetful(self, run, events, *more, commit=Environment.commit, **named):
     """Keep no intent."""
-    commit(self, run, [(step, event) for step, event in events if event.kind != "tool_intended"], artifacts)
+    commit(self, run, [(step, event) for step, event in events if event.kind != "tool_intended"], *more, **named)
 Environment.commit = forgetful
 '''
 """Makes a kernel begin tool calls without a word in its journal."""
@@ -86,10 +112,10 @@ Store.draft = lambda *_: None
 
 WASTEFUL = r'''
 from statebook.run.environment import Environment
-def wasteful(self, run, events, artifacts=(), commit=Environment.commit):
+def wasteful(self, run, events, *more, commit=Environment.commit, **named):
     """Keep no key with a request, so that nobody can tell that it was sent before."""
     run.models = [] if any(event.kind == "run_resumed" for _, event in events) else run.models
-    commit(self, run, events, artifacts)
+    commit(self, run, events, *more, **named)
 Environment.commit = wasteful
 '''
 """Makes a kernel that resumes a run forget the answers it was given."""

@@ -40,6 +40,13 @@ def instants(dice: random.Random):
             )
 
 
+def instant_of_a_move(dice: random.Random):
+    """One in the middle of a move, which is short and makes a few commits."""
+    what = dice.choice(("commit", "commit", "commit", "fold", "clock"))
+    nth = dice.randint(1, 4) if what == "commit" else 1
+    return Instant(what, nth, dice.uniform(0, 0.3) if what == "clock" else dice.choice((0.0, dice.uniform(0, 0.02))))
+
+
 class Outside:
     """What can be seen of a scenario without its kernel: the server's counts, the ledger, the store's files."""
 

@@ -8,16 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 
-from .cells import SETUP, prompt
-from .instants import Instant, Killer, Outside, instants
+from .cells import PARTS, SETUP, prompt
+from .instants import Instant, Killer, Outside, instant_of_a_move, instants
 from .kernels import Kernel, Zygote
-from .script import WISH, WORD, stage_of
+from .script import MAKES, WISH, WORD, stage_of
 from .server import ModelServer
 from .verdict import Death, acts_in, copy_store, judge, look
 
-KINDS = ("plain", "waiting", "group", "plain", "plain", "plain")
+KINDS = ("plain", "waiting", "group", "moving", "plain", "plain")
 """``group``: Jupyter's own start, and the whole process group is killed, with what its tools have started.
-``waiting``: the next kernel waits for the session before this one is killed."""
+``waiting``: the next kernel waits for the session before this one is killed. ``moving``: each kernel is killed while
+the session is moved from one point to another, variables and files and all."""
+LAST_DIGIT = {"group": 0, "moving": int(MAKES)}
+"""Of a task's number: see `script`."""
+MOVES = 3
+"""How often the person goes back or forth after a task."""
 TRIES = 60
 """Cells after which a task that is still not answered never will be."""
 LOCKED = "SessionLocked"
@@ -60,6 +65,7 @@ class Life:
         self.outside = Outside(self.folder, self.traffic)
         self.instants = chain(self.scenario.instants, instants(self.dice))
         self.tasks = []
+        self.points = {}
         self._pool = ThreadPoolExecutor(2)
 
     def live(self):
@@ -68,14 +74,16 @@ class Life:
         book = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (self.folder / "book.ipynb").write_text(json.dumps(book))
         (self.folder / "ledger").touch()
+        (self.folder / ".gitignore").write_text("ledger\nkernel*\nown-*\nstuck\n")  # what is outside does not go back
         self.kernel = self._start()
         self._spare = self._pool.submit(self._start)
         try:
             self._set_rules()
             while self._left > 0:
                 assert len(self.tasks) < 10 * self.scenario.kills + 10, "kills never land"
-                self.tasks.append(f"{self.name}p{10 * len(self.tasks) + (self.scenario.kind != 'group')}")
-                (self._handed_over if self.scenario.kind == "waiting" else self._one_by_one)(self.tasks[-1])
+                self.tasks.append(f"{self.name}p{10 * len(self.tasks) + LAST_DIGIT.get(self.scenario.kind, 1)}")
+                ways = {"waiting": self._handed_over, "moving": self._back_and_forth}
+                ways.get(self.scenario.kind, self._one_by_one)(self.tasks[-1])
         finally:
             self.kernel.close()
             self._spare.result().close()
@@ -101,7 +109,7 @@ class Life:
             kernel.group = True
         else:
             kernel = self.zygote.start(self.folder, environment)
-        shown = kernel.cell(SETUP + self.scenario.sabotage)
+        shown = kernel.cell(SETUP + PARTS + self.scenario.sabotage)
         assert shown.ended, f"kernel {kernel.pid} died on the set-up cell"
         assert not shown.error, shown.error
         return kernel
@@ -148,7 +156,7 @@ class Life:
         return f"%agent settle {call} {'happened' if self._happened(word) else 'retry'}"
 
     def _run(self, code, task):
-        instant = self._instant() if self._left > 0 else None
+        instant = self._instant() if self._left > 0 and self.scenario.kind != "moving" else None
         person = self._person if self.dice.random() < 0.75 else None
         with Killer(self.kernel, instant, self.outside) as killer:
             shown = self.kernel.cell(code, cell_id=task, person=person)
@@ -187,6 +195,56 @@ class Life:
         if not re.search("RunPaused|No run waits|^$", shown.error):
             self.broken.append(f"{task}: {shown.error}")
         return False
+
+    # -- going back and forth ------------------------------------------------------------------------------------
+
+    def _back_and_forth(self, task):
+        """Do a task in peace, then go to other points, and be killed on the way."""
+        if not self.points:
+            self._mark("begun")
+        self._one_by_one(task)
+        self._mark(task)
+        for _ in range(MOVES):
+            if self._left > 0:
+                self._go(self.dice.choice([each for each in self.points if each != self._here]))
+
+    def _mark(self, label):
+        """Make this a point to go to."""
+        shown = self.kernel.cell(f"%agent checkpoint {label}")
+        assert not shown.error, shown.error
+        self.points[label] = self._parts()
+        self._here = label
+
+    def _go(self, label):
+        """Move; where a kill cuts it off, all parts are as before or as after it."""
+        sides = self.points[self._here], self.points[label]
+        with Killer(self.kernel, instant_of_a_move(self.dice), self.outside) as killer:
+            shown = self.kernel.cell(f"%agent rewind {label} --yes")
+        if not shown.ended:
+            self._died(shown, killer.saw if killer.saw is None else "in a move")
+            shown = self._opened()
+        elif not self.kernel.alive:
+            self._replace()  # killed when it had ended the cell: that does not count
+            sides, shown = sides[1:], self._opened()
+        else:
+            sides = sides[1:]
+        if shown.error and "nothing to move" not in shown.error:
+            self.broken.append(f"{label}: {shown.error}")
+        parts = self._parts()
+        if parts not in sides:
+            self.broken.append(f"{label}: a mix: {parts} is none of {sides}")
+        self._here = label if parts == self.points[label] else self._here
+
+    def _opened(self):
+        """The next kernel, with the variables of the head."""
+        self.kernel.cell("%agent checkpoints")
+        return self.kernel.cell("%agent rewind head --scope variables --yes")
+
+    def _parts(self):
+        """All parts of the state, as the kernel tells them."""
+        shown = self.kernel.cell("tell_parts()")
+        assert not shown.error, shown.error
+        return json.loads(shown.text.partition("PARTS ")[2])
 
     # -- handing over --------------------------------------------------------------------------------------------
 

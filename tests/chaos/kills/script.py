@@ -18,6 +18,8 @@ WRITES = frozenset({"send", "tell", "python", "spawn"})
 BLIND = WRITES - {"tell"}
 """Those of them that can't tell afterwards whether they acted."""
 TROUBLES = (429, 500, "reset")
+MAKES = "2"
+"""The last digit of tasks whose python calls write a file, too, and one of which comes first."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ def stage_of(task, number):
     calls = ()
     if number < random.Random(task).randint(1, 3):
         kinds = (*TOOLS, "spawn") if task.endswith("0") else TOOLS
-        calls = tuple(_call(dice.choice(kinds), f"{task}c{number}x{place}") for place in range(dice.randint(1, 3)))
+        wanted = [dice.choice(kinds) for _ in range(dice.randint(1, 3))]
+        makes = task.endswith(MAKES)
+        wanted = ["python", *wanted[1:]] if makes and number == 0 else wanted
+        calls = tuple(_call(name, f"{task}c{number}x{place}", makes=makes) for place, name in enumerate(wanted))
     return Stage(tuple(text), calls, dice.choice(TROUBLES) if dice.random() < 0.12 else None)
 
 
@@ -54,7 +59,10 @@ def wishes_of(task):
     return found
 
 
-def _call(name, word):
+def _call(name, word, *, makes):
     if name == "python":
-        return name, {"code": f"acts = globals().get('acts', 0) + 1\nact('python', '{word}')\ntime.sleep(0.03)"}
+        code = f"acts = globals().get('acts', 0) + 1\nact('python', '{word}')\ntime.sleep(0.03)"
+        return name, {
+            "code": f"{code}\nwith open('made.txt', 'a') as made:\n    made.write('{word} ')" if makes else code
+        }
     return name, {"word": word}

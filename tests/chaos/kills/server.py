@@ -94,7 +94,9 @@ def _place(body):
     """The task of the newest prompt, and how many answers it has got since."""
     said = body["input"] if "input" in body else body["messages"]
     last = max(place for place, item in enumerate(said) if item.get("role") == "user")
-    task = TASK.findall(json.dumps(said[last]["content"]))[-1]
+    content = said[last]["content"]
+    text = content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+    task = TASK.findall(text)[-1]
     return task, sum(item.get("role") == "assistant" for item in said[last:])
 
 

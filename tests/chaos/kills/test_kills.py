@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from .cells import BOASTFUL, CARELESS, FORGETFUL, MEDDLING, WASTEFUL
+from .cells import BOASTFUL, CARELESS, FORGETFUL, MEDDLING, STUCK, WASTEFUL
 from .instants import Instant
 from .kernels import Zygote
 from .life import KINDS, Life, Scenario
@@ -27,7 +27,7 @@ EACH, WORKERS = 5, 3
 """Kills per scenario, and scenarios at a time."""
 ENOUGH = 50
 """Kills of one API among which everything that is counted is found, also where the machine is busy."""
-PLACES = ("mid-stream", "in a tool", "between", "at a commit")
+PLACES = ("mid-stream", "in a tool", "between", "at a commit", "in a move")
 COLUMNS = ("kills", *PLACES, "in doubt", "questions", "lost", "duplicates")
 
 pytestmark = [
@@ -104,9 +104,9 @@ def test_no_kill_breaks_a_promise(folder, server, zygote, record_property):
 @pytest.mark.parametrize(
     ("sabotage", "told", "instants"),
     [
-        (FORGETFUL, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3, 1, 2, 3)]),
-        (MEDDLING, "settled without asking", [Instant("ledger", n, 0.0) for n in (1, 2, 3, 1, 2, 3)]),
-        (CARELESS, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3, 1, 2, 3)]),
+        (FORGETFUL, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3) * 4]),
+        (MEDDLING, "settled without asking", [Instant("ledger", n, 0.0) for n in (1, 2, 3) * 4]),
+        (CARELESS, "was done twice", [Instant("ledger", n, 0.0) for n in (1, 2, 3) * 4]),
         (BOASTFUL, "lost: ", [Instant("piece", 9, 0.02)] * 4),
         (WASTEFUL, "was paid again", [Instant("ledger", 1, 0.0)] * 4),
     ],
@@ -122,3 +122,9 @@ def test_a_kernel_that_breaks_a_promise_is_found_out(tmp_path, server, zygote, *
     scenario = Scenario(1, 1, len(instants), sabotage=sabotage, instants=tuple(instants))
     broken, _ = live(scenario, tmp_path, server, zygote)
     assert any(told in line for line in broken), broken
+
+
+@pytest.mark.parametrize("server", ["responses"], indirect=True)
+def test_a_kernel_that_leaves_a_move_in_its_middle_is_found_out(tmp_path, server, zygote):
+    broken, _ = live(Scenario(1, 1, 1, kind="moving", sabotage=STUCK), tmp_path, server, zygote)
+    assert any("a mix: " in line for line in broken), broken

@@ -16,7 +16,7 @@ from statebook.store.store import Store
 
 from .script import BLIND, TASK, WISH, WORD, WRITES, wishes_of
 
-STORE = "book.statebook.duckdb"
+STORE, OBJECTS = "book.statebook.duckdb", "book.statebook.objects"
 
 
 @dataclass
@@ -62,6 +62,8 @@ def copy_store(folder, target):
     target.mkdir()
     for path in folder.glob(f"{STORE}*"):
         shutil.copy(path, target)
+    if (folder / OBJECTS).exists():
+        shutil.copytree(folder / OBJECTS, target / OBJECTS)
     return target / STORE
 
 
@@ -163,7 +165,7 @@ def _before(final, folder, heir):
 
 
 def _where(death, found):
-    if death.saw == "at a commit":
+    if death.saw in ("at a commit", "in a move"):
         return death.saw
     return "in a tool" if found.doubtful else death.saw or "between"
 

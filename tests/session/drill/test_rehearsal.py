@@ -16,6 +16,8 @@ from statebook.session.drill.recording import read
 from statebook.store.store import Store
 from statebook.testing import Answer, call, fail, say
 
+pytestmark = pytest.mark.slow  # stories of several runs
+
 
 def ask(session, prompt="Do it.", **fields):
     return asyncio.run(session.ask(prompt, **fields))

@@ -5,14 +5,19 @@ import itertools
 import json
 import os
 import signal
+import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from living import Notebook, notebook, reported
 from packed import PackedChunks
 from statebook.errors import StoreDamaged, UsageError
+from statebook.state.interrupt import undisturbed
 from statebook.state.snapshots import Manifest, SnapshotBudget, Snapshots
-from statebook.state.snapshots.restoring import _undisturbed
+from statebook.state.snapshots.pickling.trial import distinct_dicts
+from statebook.state.snapshots.seams import digest_of
 
 PANDAS_3 = pytest.mark.skipif(
     importlib.metadata.version("pandas") < "3", reason="before, frames could change each other's memory"
@@ -74,6 +79,13 @@ def test_unrelated_variables_are_not_grouped_by_what_all_share(book):
         "x = np.zeros(9000); y = np.zeros(9000); p = pd.DataFrame({'c': [1.0]}); q = p[['c']]"
     )
     assert all(len(group.names) == 1 for group in manifest.groups.values()), manifest.groups.keys()
+
+
+def test_frames_with_texts_are_not_grouped_by_how_texts_are_pickled(book):
+    found = book.cell(
+        "import pandas as pd\na = pd.DataFrame({'t': ['x', 'y']})\nb = a[a.t > 'x'].reset_index(drop=True)"
+    )
+    assert {group.names for group in found.groups.values()} == {("a",), ("b",)}
 
 
 def test_only_what_a_cell_may_touch_is_looked_at(book):
@@ -168,7 +180,7 @@ def test_above_the_size_limit_a_variable_is_named(book):
     book.cell("import numpy as np\nsmall = [1]")
     book.namespace["big"] = __import__("numpy").random.rand(100_000)
     capture = book.snapshots.capture(budget=SnapshotBudget(size=100_000))
-    assert "over the limit" in capture.manifest.missing["big"].why
+    assert "of 0.1 MB for one snapshot" in capture.manifest.missing["big"].why
     assert capture.new_bytes < 100_000
     assert "small" in capture.manifest.groups
 
@@ -238,6 +250,20 @@ def test_a_preview_changes_nothing_and_expires(book):
     assert book.namespace["a"] == [1, 2]
 
 
+def test_code_of_another_python_is_foretold_to_be_lost(book, monkeypatch):
+    block = "def f(): return g()\ng = lambda: 1\nnumbers = [1]\nclass Empty: pass\nword = 'CodeWords.code '"
+    with monkeypatch.context() as older:
+        older.setattr(sys, "hexversion", 0x030800F0)
+        older.setattr("statebook.state.snapshots.variables.python_version", lambda: "3.8")
+        target = book.cell(block)
+    book.cell("f = g = numbers = Empty = word = 0")
+    foreseen = book.snapshots.foresee(target)
+    fates = {each.name: each.fate for each in foreseen}
+    assert fates == {"f": "lost", "g": "lost", "numbers": "restored", "Empty": "restored", "word": "restored"}
+    assert {each.why for each in foreseen if each.fate == "lost"} == {"its code is bytecode of Python 3.8"}
+    assert sorted(book.snapshots.prepare(target).outcomes, key=lambda each: each.name) == list(foreseen)
+
+
 def test_a_restore_can_be_undone(book):
     target = book.cell("a = [1]; late = 0; del late")
     book.cell("a.append(2); late = {'x': a}")
@@ -247,6 +273,28 @@ def test_a_restore_can_be_undone(book):
     book.snapshots.restore(prepared.present.manifest)
     assert book.namespace["late"]["x"] is book.namespace["a"]
     assert book.namespace["a"] == [1, 2]
+
+
+def test_a_surrounding_that_can_not_be_restored_is_named_and_the_others_are(book, chunks, monkeypatch, tmp_path):
+    target = book.cell("import random\nrandom.seed(1)\na = [1]")
+    size = target.surroundings["random"][1]
+    data = bytearray(size)
+    chunks.get_into(target.surroundings["random"][0], memoryview(data))
+    bad = json.dumps(json.loads(data) | {"random": [9, [1], None]}).encode()
+    chunks.put(digest_of(bad), bad)
+    environment = {"BAD": "nul\0", "SET_THEN": "1"}
+    around = target.surroundings | {"random": [digest_of(bad), len(bad)], "environment": environment}
+    monkeypatch.setenv("SET_THEN", "0")
+    monkeypatch.chdir(tmp_path)
+    book.cell("a.append(2)")
+    restored = book.snapshots.restore(replace(target, surroundings=around))
+    assert [each.partition(":")[0] for each in restored.failed] == [
+        "BAD of the environment",
+        "the random state of random",
+    ]
+    assert "state with version 9" in restored.failed[1]
+    assert (book.namespace["a"], os.environ["SET_THEN"], str(Path.cwd())) == ([1], "1", target.surroundings["folder"])
+    assert book.snapshots.capture().manifest.groups == target.groups
 
 
 def test_untouched_variables_stay_the_very_objects(book):
@@ -259,11 +307,23 @@ def test_untouched_variables_stay_the_very_objects(book):
     assert book.snapshots._namespace is namespace
 
 
+def test_what_came_back_is_not_taken_for_changed(book):
+    """Its strings come back as fewer objects than they were, so that it is pickled otherwise."""
+    frame = "pd.read_csv(io.StringIO('unit,size\\nMB,2\\nms,3\\nMB,4')).query(\"unit == 'MB'\")[['size', 'unit']]"
+    target = book.cell(f"import io\nimport pandas as pd\ndf = {frame}")
+    book.cell("df = 3")
+    book.snapshots.restore(target)
+    assert book.snapshots.capture().manifest.groups == target.groups
+    again = book.cell("df")
+    assert again.groups == target.groups
+    assert book.cell("df['size'] += 1").groups != target.groups
+
+
 def test_the_stop_button_waits_for_a_swap():
     done = []
 
     def swap():
-        with _undisturbed():
+        with undisturbed():
             os.kill(os.getpid(), signal.SIGINT)
             done.append("whole")
 
@@ -332,3 +392,18 @@ def test_a_thread_of_the_users_makes_every_variable_looked_at(book):
     finally:
         wait.set()
         thread.join()
+
+
+def test_the_views_that_classes_give_of_their_attributes_are_not_counted_as_dicts():
+    """Each is made for the asking and gone at once: counted by identity, there were now one of them and now two."""
+    shared = Holder()
+    met = [Holder, Other, shared, vars(shared), {}]
+    assert distinct_dicts({id(each): (n, each) for n, each in enumerate(met)}) == 2
+
+
+class Holder:
+    pass
+
+
+class Other:
+    pass

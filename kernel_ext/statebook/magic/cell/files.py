@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from statebook.context.files import pixels
 from statebook.errors import PromptError, SourceError
+from statebook.protected import why_protected
 from statebook.protocol.calls import Attachment
 from statebook.protocol.journal.codec import digest
 from statebook.protocol.messages import File
@@ -14,7 +15,6 @@ from statebook.protocol.tools import ArtifactData
 from statebook.tools.sources.extract import PDF_CAP, extract
 from statebook.tools.sources.formats.extracted import Extracted
 from statebook.tools.sources.formats.pdf import extract_pdf
-from statebook.tools.workspace.protected import why_protected
 from statebook.tools.workspace.text import decode
 
 LARGEST = 200_000

@@ -10,6 +10,7 @@ from statebook.ids import run_name
 from statebook.magic.grammar import parse_run
 from statebook.magic.host import Host
 from statebook.protocol.journal.runs import Run
+from statebook.session.waiting import elsewhere
 from statebook.ui.sheets.listing import listing
 from statebook.ui.sinks import HeadlessSink, TerminalSink
 
@@ -65,11 +66,13 @@ class HistoryCommands:
             run = session.run(number)
             if run.status in _UNANSWERED:
                 return run
-        elsewhere = session.open_runs()  # on other branches
-        if elsewhere:
-            return elsewhere[-1]
-        paused = ", ".join(f"`%agent resume {run_name(run.number)}`" for run in session.unfinished()[-_NAMED:])
-        hint = f"On other branches: {paused}." if paused else "`%agent list` shows them."
+        others = session.open_runs()  # on other branches
+        if others:
+            return others[-1]
+        paused = ", ".join(
+            f"{run_name(run.number)} on {elsewhere(session.store, run)}" for run in session.unfinished()[-_NAMED:]
+        )
+        hint = f"On other branches: {paused} (`%agent switch`)." if paused else "`%agent list` shows them."
         raise UsageError("No run waits: every run on this branch has its answer.", hint)
 
     def do_sql(self, flags: Flags) -> pd.DataFrame:

@@ -14,18 +14,26 @@ from statebook.session.notebook.identity import Notebook
 from statebook.session.notebook.kinship import whereabouts
 from statebook.session.registry import named
 from statebook.session.rescue import bring_back
+from statebook.session.rewinding.looking.stale import stale_now
 from statebook.session.session import Session
-from statebook.session.waiting import how_far, waiting_in, way_on
+from statebook.session.waiting import elsewhere, how_far, waiting_in, way_on
 from statebook.store.journal import Journal
+from statebook.ui.escape import opening
 from statebook.ui.lines import called
 from statebook.ui.sheets.sheet import Sheet
 
 _LISTED = 8
 """What waits that is listed at most."""
 
+_UNTRUSTED = "Of snapshots that were not kept by you, plain data is brought back, and no code in them runs."
+_TRUSTED = (
+    "Bringing variables back may run the code of whoever kept them. Snapshots that others add later are not trusted;"
+    " `%agent trust --revoke` takes this back."
+)
+
 
 class SessionCommands:
-    """status, open, rescue, new, verify."""
+    """status, open, rescue, trust, new, verify."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -58,7 +66,7 @@ class SessionCommands:
             ("runs", counts),
             ("memories", str(len(session.store.as_of_head.memories()))),
         ]
-        return Sheet("Session", (*rows, *_waiting(session)))
+        return Sheet("Session", (*rows, *_stale(session), *_waiting(session)))
 
     def do_open(self, flags: Flags) -> Sheet:
         """Another notebook's session."""
@@ -74,6 +82,17 @@ class SessionCommands:
         if found.lost:
             rows.append(("lost", f"{found.lost} large outputs, whose folder is gone; `%agent verify` names them"))
         return Sheet("The session is back on disk", tuple(rows), "Run the cell again that was refused.")
+
+    def do_trust(self, flags: Flags) -> Sheet:
+        """Whether code in snapshots that somebody else kept may run."""
+        session = self._host.session()
+        session.check_free()
+        seal, name = session.keeper.seal, session.store.path.name
+        if flags.revoke:
+            found = seal.revoke()
+            return Sheet(f"{name} is {'no longer' if found else 'not'} trusted", (), _UNTRUSTED)
+        count = seal.trust()
+        return Sheet(f"{name} is trusted with the {count} snapshots of variables that are in it now", (), _TRUSTED)
 
     def do_new(self, flags: Flags) -> Sheet:
         """An empty session beside the notebook."""
@@ -99,7 +118,8 @@ class SessionCommands:
         report = session.store.verify()
         rows = tuple((str(number), line) for number, line in enumerate(report.damage, 1))
         if report.whole:
-            return Sheet(f"{session.store.path.name} is whole: {report.entries} entries, {report.artifacts} artifacts.")
+            walked = f"{report.entries} entries, {report.artifacts} artifacts, {report.chunks} chunks of snapshots"
+            return Sheet(f"{session.store.path.name} is whole: {walked}.")
         hint = "The file is left as it is. Restore a copy, or keep reading what is sound with `%agent sql`."
         return Sheet(f"{session.store.path.name} is damaged in {len(rows)} places", rows, hint)
 
@@ -108,15 +128,27 @@ def _waiting(session: Session) -> list[tuple[str, str]]:
     """What waits on any branch, newest first, each with the line to type."""
     rows: list[tuple[str, str]] = []
     for run in reversed(session.answerable()):
-        questions = waiting_in(run)
+        questions, branch = waiting_in(run), elsewhere(session.store, run)
+        there, first = (f" on {branch}", f"`%agent switch {branch}` first, then ") if branch else ("", "")
         for each in questions:
             what = "may it be made?" if each.kind == "approval" else "did it happen?"
-            rows.append((each.name, f"{called(each.call.call)}: {what}\n{each.typed}"))
+            rows.append((f"{each.name} waits{there}", f"{called(each.call.call)}: {what}\n{first}{each.typed}"))
         if not questions:
-            left = f"cut off {how_far(run)}"
-            rows.append((run_name(run.number), f"{run.pause.detail if run.pause else left}\n{way_on(run)}".strip()))
+            told = run.pause.detail if run.pause else f"cut off {how_far(run)}"
+            rows.append((f"{run_name(run.number)} waits{there}", f"{told}\n{first}{way_on(run)}".strip()))
     more = [("", f"and {len(rows) - _LISTED} more that wait")] if len(rows) > _LISTED else []
-    return [(f"{name} waits", told) for name, told in rows[:_LISTED]] + more
+    return rows[:_LISTED] + more
+
+
+def _stale(session: Session) -> list[tuple[str, str]]:
+    """The cells whose outputs do not match the head, each by the run that it shows."""
+    found = stale_now(session)
+    cells = [f"{run_name(each.run)} {opening(each.prompt, 60)}" for each in found[-_LISTED:]]
+    if not cells:
+        return []
+    more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    hint = "They show runs of another branch; run them again, or `%agent redo`."
+    return [("stale outputs", "\n".join([*cells, *more, hint]))]
 
 
 def _model(session: Session) -> str:

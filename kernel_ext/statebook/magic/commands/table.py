@@ -8,6 +8,7 @@ from typing import Any
 from statebook.magic.host import Host
 
 from .about import AboutCommands
+from .branches import BranchCommands
 from .history import HistoryCommands
 from .knowledge import KnowledgeCommands
 from .models import ModelCommands
@@ -18,6 +19,7 @@ from .spending import SpendingCommands
 GROUPS = (
     SessionCommands,
     HistoryCommands,
+    BranchCommands,
     KnowledgeCommands,
     AboutCommands,
     SettingsCommands,

@@ -11,6 +11,7 @@ from statebook.config import SETTINGS
 from statebook.magic.grammar.decisions import CHOICES
 
 from .options import Option, Spot, subcommands
+from .points import Points
 
 if TYPE_CHECKING:
     from statebook.session.session import Session
@@ -43,6 +44,7 @@ class Known:
     def __init__(self, around: Around) -> None:
         self._around = around
         self._providers: list[str] = []
+        points = Points(around.open_session)
         self._by_argument: dict[str, Callable[[Spot], Iterable[Option]]] = {
             "model": self._models,
             "branch": self._branches,
@@ -59,6 +61,17 @@ class Known:
             "config name": lambda _: [Option(name, setting.help) for name, setting in SETTINGS.items()],
             "provider": lambda _: [Option(name, "provider") for name in self._provider_names()],
             "query": self._views,
+            "point": points.points,
+            "one": points.points,
+            "other": points.points,
+            "source": points.points,
+            "at": points.points,
+            "before": points.points,
+            "old": points.branches,
+            "switch name": points.branches,
+            "scope": points.scopes,
+            "memory": points.memories,
+            "variables": points.variables,
         }
 
     def values(self, spot: Spot) -> Iterable[Option]:
@@ -76,7 +89,7 @@ class Known:
 
     def paths(self, fragment: str, endings: tuple[str, ...] = ()) -> list[Option]:
         """Files and folders (with a slash) that begin like ``fragment``, from the notebook's folder on."""
-        from statebook.tools.workspace.protected import why_protected
+        from statebook.protected import why_protected
 
         quote, written = (fragment[0], fragment[1:]) if fragment[:1] in ("'", '"') else ("", fragment)
         head, slash, start = written.rpartition("/")

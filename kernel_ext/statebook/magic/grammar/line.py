@@ -12,12 +12,13 @@ from statebook.errors import UnknownName, UsageError
 from .decisions import DECISIONS, add_decisions, parse_decision
 from .drilling import add_drill
 from .parser import Parser, add_limits, positive, split
+from .rewinding import DECIDED, MOVES, add_rewinding
 
-WORK = ("resume", *DECISIONS, "compact", "drill")
+WORK = ("resume", *DECISIONS, "compact", "drill", *MOVES)
 """Subcommands that are work: a cell waits for them, and they can be stopped."""
 
-PERSONAL = (*DECISIONS, "tools", "limits")
-"""Subcommands by which a person decides what the agent may do."""
+PERSONAL = (*DECISIONS, "tools", "limits", "trust", *DECIDED)
+"""Subcommands by which a person decides what the agent may do, and where the session stands."""
 
 _PROSE = ("context", "memory", "tools")
 """Subcommands that take words as they are written: an apostrophe opens no quote, and a rule keeps its own quotes."""
@@ -39,11 +40,14 @@ def line_parser() -> Parser:
     tools.add_argument("rule", nargs="*", help="a rule to set: allow | ask | deny, a tool, e.g. path=notes/*")
     sources = commands.add_parser("sources", help="the documents the agent can cite")
     sources.add_argument("paths", nargs="*", help="folders or files to use from now on")
+    add_rewinding(commands)
     _add_money(commands)
     opening = commands.add_parser("open", help="go on with the session of another notebook or store")
     opening.add_argument("path", help="a notebook (.ipynb), or a store (.duckdb)")
     rescue = commands.add_parser("rescue", help="write the session back whose file was removed or replaced under it")
     rescue.add_argument("path", nargs="?", default="", help="another place for it")
+    trust = commands.add_parser("trust", help="let code run that is in snapshots which came with this store")
+    trust.add_argument("--revoke", action="store_true", help="take that back: only what you kept yourself runs")
     new = commands.add_parser("new", help="start an empty session beside this notebook")
     new.add_argument("name", nargs="?", default="", help="its name; else the notebook's with a number")
     sql = commands.add_parser("sql", help="ask the session's views; gives a DataFrame")
@@ -104,7 +108,10 @@ def subcommands(parser: Parser) -> dict[str, Parser]:
 
 
 def parse_line(line: str) -> argparse.Namespace:
-    """The subcommand of an %agent line and its arguments. Raises UsageError, UnknownName, HelpAsked."""
+    """The subcommand of an %agent line and its arguments. Raises UsageError, UnknownName, HelpAsked.
+
+    ``typed`` is the line of one that may ask, for whoever is told to write it otherwise.
+    """
     parser = line_parser()
     head, _, tail = line.strip().partition(" ")
     if not head:
@@ -124,7 +131,9 @@ def parse_line(line: str) -> argparse.Namespace:
         return parse_decision(parser, head, tail)
     if head in _PROSE:
         return parser.parse_args([head, *tail.split()])
-    return parser.parse_args([head, *split(tail)])
+    found = known[head].parse_args(split(tail), argparse.Namespace(command=head))  # whose errors name the subcommand
+    found.typed = line.strip()
+    return found
 
 
 def _context(parser: Parser, tail: str) -> argparse.Namespace:

@@ -28,9 +28,9 @@ class Parser(argparse.ArgumentParser):
         if unknown and unknown[1].startswith("-"):
             raise UnknownName(f"flag of {self.prog}", unknown[1].split("=")[0], self.flags())
         if unknown:
-            below = "The prompt goes below; " if self.prog.startswith("%%") else ""
+            first = "The prompt goes below;" if self.prog.startswith("%%") else "A name with spaces stands in quotes;"
             raise UsageError(
-                f"{self.prog} does not take {unknown[1]!r} here.", f"{below}`{self.prog} --help` shows what it takes."
+                f"{self.prog} does not take {unknown[1]!r} here.", f"{first} `{self.prog} --help` shows what it takes."
             )
         chosen = re.fullmatch(r"argument (?:.*/)?(\S+): invalid choice: (.+?) \(choose from (.*)\)", message)
         if chosen:
@@ -100,4 +100,4 @@ def split(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError:
-        raise UsageError(f"A quote is not closed in: {line.strip()}", "Close it, or leave it out.") from None
+        raise UsageError(f"A quote is not closed in `{line.strip()}`.", "Close it, or leave it out.") from None

@@ -12,6 +12,7 @@ from statebook.protocol.approvals import Answer, Choice, QuestionKind
 from statebook.protocol.calls import Limits
 from statebook.protocol.journal.runs import CallRecord, Run
 from statebook.run.doubt import found
+from statebook.session.rewinding.leaving import must_be_here
 from statebook.session.session import Session
 from statebook.session.waiting import Waiting, call_name, decide, waiting_in
 from statebook.ui.lines import DECISIONS, called
@@ -48,6 +49,10 @@ async def _answer(host: Host, flags: Flags, kind: QuestionKind, choice: Choice) 
     chosen = pick(session, kind, flags.call, verb, many=flags.all)
     if choice == "allow_always":
         chosen = _of_the_same_tools(chosen)
+    for each in chosen:
+        name = flags.call or each.name
+        line = verb.replace("CALL", name) if "CALL" in verb else f"{verb} {name}"
+        must_be_here(session.store, each.run, f"`%agent {line}`")
     decide(session.store, chosen, Answer(choice, flags.words, "command"))
     problems: list[RunPaused | RunFailed] = []
     for run in {each.run.number: each.run for each in chosen}.values():
@@ -72,6 +77,8 @@ def pick(session: Session, kind: QuestionKind, text: str, verb: str, *, many: bo
     runs = [session.run(number)] if number else session.answerable()
     questions = [each for run in runs for each in waiting_in(run)]
     fitting = [each for each in questions if each.kind == kind and step in (0, each.call.step)]
+    here = [each for each in fitting if each.run.branch == session.store.journal.current]
+    fitting = here or fitting
     if len(fitting) == 1 or (fitting and many):
         return fitting
     if fitting:

@@ -12,7 +12,9 @@ from .compacting import compact
 from .deciding import approve, reject, settle
 from .drilling import drill
 from .resuming import resume
+from .rewinding import redo, rewind, switch, take, undo
 from .stopping import stopped
+from .tidying import vacuum
 
 WORK: dict[str, Callable[[Host, Flags], Awaitable[None]]] = {
     "resume": resume,
@@ -21,6 +23,12 @@ WORK: dict[str, Callable[[Host, Flags], Awaitable[None]]] = {
     "settle": settle,
     "compact": compact,
     "drill": drill,
+    "rewind": rewind,
+    "redo": redo,
+    "undo": undo,
+    "switch": switch,
+    "take": take,
+    "vacuum": vacuum,
 }
 
 

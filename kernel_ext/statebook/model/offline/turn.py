@@ -16,6 +16,8 @@ _BLOCK = re.compile(
     r"\s*<(?:(?P<memory>memory)|attachment name=\"(?P<name>[^\"]*)\")>\n?(?P<text>.*?)\n?</(?:memory|attachment)>",
     re.DOTALL,
 )
+_REWOUND = re.compile(r"\A<rewound>.*?</rewound>\n\n", re.DOTALL)
+"""What tells that the person went back: nothing that one who plans by rules would do otherwise."""
 _FOLLOWS = re.compile(r"\n?The (?:picture|file) follows\.\s*\Z")
 _FORM = re.compile(r"\n*<answer-form>.*?</answer-form>\s*\Z", re.DOTALL)
 """What says in which form the answer is wanted; the request says it too."""
@@ -92,7 +94,8 @@ def read_turn(request: ModelRequest) -> Turn:
 def split_prompt(text: str) -> tuple[list[tuple[str | None, str]], str]:
     """The blocks before a prompt, as (attachment name, or None for memory; text), and the prompt alone."""
     blocks: list[tuple[str | None, str]] = []
-    place = 0
+    rewound = _REWOUND.match(text)
+    place = rewound.end() if rewound else 0
     while match := _BLOCK.match(text, place):
         blocks.append((None if match["memory"] else match["name"], match["text"]))
         place = match.end()

@@ -7,6 +7,8 @@ An event says what happened; where (branch, run, step) and when stand beside it 
       (ApprovalAsked -> ApprovalDecided)? ToolIntended -> ToolFinished        per tool call
     RunPaused -> RunResumed                                                   any number of times
     RunEnded
+
+Branches, checkpoints and moves between them are in `statebook.protocol.journal.lines`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,17 @@ from statebook.protocol.messages import Message, ToolCall, ToolResult
 from statebook.protocol.models import Fault, StopReason, Usage
 from statebook.protocol.passages import Passage
 from statebook.protocol.tools import Effect
+
+from .lines import (
+    BranchNamed,
+    BranchStarted,
+    BranchSwitched,
+    CheckpointLabelled,
+    CheckpointMade,
+    FilesTouched,
+    HeadMoved,
+    MoveFinished,
+)
 
 EndStatus = Literal["done", "failed", "interrupted"]
 PauseReason = Literal["approval", "in_doubt", "tool", "steps", "tokens", "seconds", "dollars"]
@@ -48,47 +61,13 @@ class NotebookMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class BranchStarted:
-    """A branch left its parent after entry ``at`` (its first event; 0 for the first branch) at a checkpoint."""
-
-    kind: ClassVar[str] = "branch_started"
-    name: str
-    parent: int
-    at: int
-    checkpoint: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class BranchSwitched:
-    """The branch that holds this event became the current one again."""
-
-    kind: ClassVar[str] = "branch_switched"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointMade:
-    """A point that can be returned to: everything on the branch up to and including this entry.
-
-    ``snapshot`` (kernel variables) and ``files`` name what was captured besides the journal; "" is nothing.
-    """
-
-    kind: ClassVar[str] = "checkpoint_made"
-    checkpoint: int
-    parent: int
-    reason: Literal["step", "before_step", "run_end", "pause", "person"]
-    label: str = ""
-    snapshot: str = ""
-    files: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A cell began. ``key`` identifies the unchanged cell for replay; ``recalled`` is memory handed to the model.
 
     ``automatic`` says that the cell named no model: it was what this session or machine had. ``fresh`` says that it
     was to be asked anew, so that no recorded answer may stand in. ``base_url`` is the server that the cell or a setting
-    named, without user, password or query; "" for the provider's own.
+    named, without user, password or query; "" for the provider's own. ``rewound`` is what the model is told where the
+    person went back just before this run; "" else.
     """
 
     kind: ClassVar[str] = "run_started"
@@ -107,6 +86,7 @@ class RunStarted:
     automatic: bool = False
     fresh: bool = False
     base_url: str = ""
+    rewound: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +222,11 @@ class ToolStateSet:
 
 @dataclass(frozen=True, slots=True)
 class MemoryKept:
-    """A fact was kept. ``memory`` is its number; ``passage`` is the span it rests on, where it has one."""
+    """A fact was kept. ``memory`` is its number; ``passage`` is the span it rests on, where it has one.
+
+    Carried here from another line by a move, it tells the ``run`` and time (ISO 8601, UTC) in which it was ``kept``;
+    0 and "" where that is the entry's own.
+    """
 
     kind: ClassVar[str] = "memory_kept"
     memory: int
@@ -250,6 +234,8 @@ class MemoryKept:
     by: Literal["agent", "person"]
     tags: tuple[str, ...] = ()
     passage: Passage | None = None
+    run: int = 0
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +269,14 @@ class RuleSet:
 
     kind: ClassVar[str] = "rule_set"
     rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class RulesReplaced:
+    """These rules hold from here on in the place of those before: carried here from another line by a move."""
+
+    kind: ClassVar[str] = "rules_replaced"
+    rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +334,12 @@ Event = (
     | NotebookMoved
     | BranchStarted
     | BranchSwitched
+    | BranchNamed
     | CheckpointMade
+    | CheckpointLabelled
+    | FilesTouched
+    | HeadMoved
+    | MoveFinished
     | RunStarted
     | ModelRequested
     | ModelAnswered
@@ -357,6 +356,7 @@ Event = (
     | GrantGiven
     | GrantEnded
     | RuleSet
+    | RulesReplaced
     | LimitsSet
     | ConversationCompacted
     | RunPaused

@@ -18,7 +18,6 @@ from .events import (
     AnswerRejected,
     ApprovalAsked,
     ApprovalDecided,
-    CheckpointMade,
     Entry,
     ModelAnswered,
     ModelFailed,
@@ -31,6 +30,7 @@ from .events import (
     ToolFinished,
     ToolIntended,
 )
+from .lines import CheckpointMade
 
 RunStatus = Literal["running", "paused", "done", "failed", "interrupted"]
 

@@ -88,7 +88,7 @@ def carry_out(folder: Path, moment: Moment | None) -> Session:
 def _session(
     store: Store, recording: Recording, plot: dict[str, Any], fuse: Fuse, ledger: Ledger
 ) -> tuple[Session, Person]:
-    settings = Settings(sources=(), replay="off")
+    settings = Settings(sources=(), replay="off", snapshots="off")
     notebook = Notebook(store.path.with_name("drill.ipynb"), store.path, "a drill's")
     session = Session(store, notebook, settings, Surfaces())
 

@@ -17,6 +17,7 @@ from statebook.protocol.journal.events import (
     ToolFinished,
     ToolIntended,
 )
+from statebook.protocol.journal.kept import SnapshotRow
 from statebook.protocol.tools import ArtifactData
 from statebook.store.journal import Place
 from statebook.store.store import Store
@@ -83,10 +84,11 @@ class WatchedStore(Store):
         *,
         branch: int | None = None,
         artifacts: Iterable[ArtifactData] = (),
+        snapshots: Sequence[SnapshotRow] = (),
     ) -> list[Entry]:
         """See `Store.commit`."""
         self._burn(_BEFORE, events)
-        entries = super().commit(events, branch=branch, artifacts=artifacts)
+        entries = super().commit(events, branch=branch, artifacts=artifacts, snapshots=snapshots)
         for entry in entries:
             self._ledger.note("kept", seq=entry.seq, kind=entry.event.kind, step=entry.step, run=entry.run)
         self._burn(_AFTER, events)

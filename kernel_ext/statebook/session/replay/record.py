@@ -79,6 +79,8 @@ class Claims:
 
     def __init__(self) -> None:
         self._cell_of: dict[int, str] = {}
+        self.shown: dict[str, int] = {}
+        """The run that each cell with an id shows."""
         self.anonymous = 0
         """How many cells without an id were answered."""
 
@@ -86,6 +88,8 @@ class Claims:
         """The run has answered this cell ("" where the front end does not tell)."""
         if not cell_id:
             self.anonymous += 1
+        else:
+            self.shown[cell_id] = run
         self._cell_of[run] = cell_id or f"anonymous {self.anonymous}"
 
     def claimed(self, run: int) -> bool:

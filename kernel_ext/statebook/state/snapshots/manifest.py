@@ -8,6 +8,7 @@ from typing import Any
 
 from statebook.errors import StoreDamaged
 
+from .scope.names import is_of_user
 from .seams import Piece, Pieces
 
 VERSION = 1
@@ -123,12 +124,12 @@ class Manifest:
                 return cls()
             return cls(
                 groups,
-                {name: Missing(**value) for name, value in last["missing"].items()},
-                dict(last["modules"]),
+                {_name(name): Missing(**_texts(value)) for name, value in last["missing"].items()},
+                {_name(name): module for name, module in _texts(last["modules"]).items()},
                 dict(last["surroundings"]),
-                last["python"],
+                str(last["python"]),
             )
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
             raise StoreDamaged("The list of a snapshot's variables can't be read.", _HINT) from error
 
 
@@ -150,15 +151,28 @@ def _group_document(group: Group) -> dict[str, Any]:
 
 def _group_of(value: Mapping[str, Any]) -> Group:
     return Group(
-        tuple(value["names"]),
+        tuple(map(_name, value["names"])),
         _pieces(value["stream"]),
-        value["proof"],
-        value["fingerprint"],
+        str(value["proof"]),
+        str(value["fingerprint"]),
         tuple(_pieces(pieces) for pieces in value["buffers"]),
-        tuple(value["out_of_band"]),
-        tuple((kind, why) for kind, why in value["lost"]),
-        tuple(value["notes"]),
+        tuple(map(int, value["out_of_band"])),
+        tuple((str(kind), str(why)) for kind, why in value["lost"]),
+        tuple(map(str, value["notes"])),
     )
+
+
+def _name(value: Any) -> str:
+    """A variable's name. Raises ValueError for what is none: Python and IPython live in the same namespace."""
+    if not is_of_user(value):
+        raise ValueError(value)
+    return str(value)
+
+
+def _texts(value: Mapping[str, Any]) -> dict[str, str]:
+    if not all(isinstance(each, str) for each in value.values()):
+        raise TypeError(value)
+    return dict(value)
 
 
 def _pieces(value: Iterable[Any]) -> Pieces:

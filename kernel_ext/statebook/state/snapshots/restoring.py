@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import signal
-import threading
-from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from statebook.errors import StatebookError, UsageError
+from statebook.state.interrupt import undisturbed
 
 from .contents.pins import Pin, Place
-from .manifest import Group, Manifest, Missing
-from .pickling.lost import Live
+from .fates import Outcome, of_missing, with_ends
+from .manifest import Group, Manifest
 from .pickling.trial import load_group
 from .pickling.unpickler import NotPlain
+from .pickling.words.code import CODE, of_other_python
 from .pickling.words.loading import Loading
 from .scope.names import split
+from .seams import check_room
 from .surroundings import Surroundings
 from .taking import Capture
 
-Fate = Literal["restored", "kept", "lost", "removed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one variable."""
-
-    name: str
-    fate: Fate
-    """``restored`` from the snapshot; ``kept``, the live object; ``lost``; ``removed``, as it did not exist then."""
-    why: str = ""
-    """Of what is lost, or comes back in another form; "" when a variable is exactly as it was."""
-    cell: str = ""
-    """Of what is lost: the cell that makes it again, where that is known."""
+_CODE = b"\x8c" + bytes([len(CODE)]) + CODE.encode("ascii") + b"\x94"
+"""How a stream spells the word for code where it uses it first: SHORT_BINUNICODE and MEMOIZE of PEP 3154."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +41,8 @@ class Prepared:
     identities: Mapping[str, int]
     """Of the live objects that stay, to see that they are still the ones that were compared."""
     loaded: Mapping[str, Group]
+    plain: bool
+    """Whether it is a snapshot from elsewhere."""
     pins: Mapping[str, Mapping[Place, Pin]] = field(default_factory=dict)
 
 
@@ -94,7 +84,7 @@ def prepare(
         values |= found
         loaded[key], pins[key] = group, loading.pins
     for name, missing in manifest.missing.items():
-        outcome, found = _of_missing(name, missing, loading.live)
+        outcome, found = of_missing(name, missing, loading.live, loading.namespace)
         outcomes.append(outcome)
         values |= found
     for name, module in manifest.modules.items():
@@ -104,7 +94,8 @@ def prepare(
     there = present.manifest.names()
     outcomes += [Outcome(name, "removed") for name in sorted(there - manifest.names())]
     identities = {name: id(loading.namespace[name]) for key in kept for name in manifest.groups[key].names}
-    return Prepared(manifest, present, tuple(outcomes), values, frozenset(kept), identities, loaded, pins)
+    told = tuple(with_ends(outcomes, present.manifest))
+    return Prepared(manifest, present, told, values, frozenset(kept), identities, loaded, plain, pins)
 
 
 def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], surroundings: Surroundings) -> Restored:
@@ -115,21 +106,44 @@ def swap(prepared: Prepared, namespace: dict[str, Any], hidden: Container[str], 
     variables, modules = split(namespace, hidden)
     replaced = variables | {name: namespace[name] for name in modules}
     gone = replaced.keys() - stay
-    with _undisturbed():
+    with undisturbed():
         namespace.update(prepared.values)
         for name in gone:
             namespace.pop(name, None)
     del replaced, variables  # finalizers of old values run only now
+    return Restored(prepared.outcomes, tuple(surroundings.restore(prepared.manifest.surroundings)))
+
+
+def why_not_here(python: str, loading: Loading, group: Group) -> str:
+    """Why a group that another version of Python wrote will be lost, told without loading it; "" where it will not."""
     try:
-        failed = surroundings.restore(prepared.manifest.surroundings)
-    except StatebookError as error:
-        failed = [f"random states: {error}"]
-    return Restored(prepared.outcomes, tuple(failed))
+        stream = _stream(group, loading)
+    except Exception as error:  # noqa: BLE001 - as `prepare` will find it
+        return _reason(error)
+    return of_other_python(python) if _CODE in stream else ""
+
+
+def part_of(manifest: Manifest, names: Container[str]) -> Manifest:
+    """The part of a snapshot with these variables, and with what shares objects with them."""
+    return Manifest(
+        {key: group for key, group in manifest.groups.items() if any(name in names for name in group.names)},
+        {name: missing for name, missing in manifest.missing.items() if name in names},
+        {name: module for name, module in manifest.modules.items() if name in names},
+        python=manifest.python,
+    )
+
+
+def set_all(values: Mapping[str, Any], namespace: dict[str, Any]) -> None:
+    """Set variables, all or none."""
+    with undisturbed():
+        namespace.update(values)
 
 
 def _stream(group: Group, loading: Loading) -> bytes:
     """The stream of a group. Raises UsageError when it is not the one that the manifest signs."""
-    data = bytearray(sum(size for _, size in group.stream))
+    size = sum(size for _, size in group.stream)
+    check_room(size)
+    data = bytearray(size)
     loading.fill(memoryview(data), group.stream)
     stream = bytes(data)
     if hashlib.sha256(stream).hexdigest() != group.proof:
@@ -151,15 +165,6 @@ def _remarks(group: Group, loading: Loading) -> str:
     return "; ".join([*parts, *group.notes])
 
 
-def _of_missing(name: str, missing: Missing, live: Live) -> tuple[Outcome, dict[str, Any]]:
-    found = live.find(missing.live) if missing.live else None
-    if found is None:
-        return Outcome(name, "lost", f"{missing.type}: {missing.why}", missing.cell), {}
-    return Outcome(name, "kept", f"the live {missing.type}, which is as it is now: {missing.why}", missing.cell), {
-        name: found
-    }
-
-
 def _of_module(name: str, module: str, namespace: Mapping[str, Any], *, plain: bool) -> tuple[Outcome, dict[str, Any]]:
     import importlib
     import sys
@@ -173,24 +178,5 @@ def _of_module(name: str, module: str, namespace: Mapping[str, Any], *, plain: b
         found = known if known is not None else importlib.import_module(module)
     except Exception as error:  # noqa: BLE001 - a module's own code may raise anything
         return Outcome(name, "lost", f"{module} can't be imported: {error}"), {}
-    return Outcome(name, "kept" if namespace.get(name) is found else "restored"), {name: found}
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """The stop button waits until this is over: half a swap would be neither state."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[Any] = []
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda *call: caught.append(call))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        for call in caught:
-            before(*call)
+    why = "" if sys.modules.get(module) is found else "a module made in the notebook, which is as it is now"
+    return Outcome(name, "kept" if namespace.get(name) is found else "restored", why), {name: found}

@@ -39,3 +39,17 @@ def digest_of(data: bytes | memoryview) -> str:
     import xxhash
 
     return xxhash.xxh3_128_hexdigest(data)
+
+
+_CARELESS = 64 << 20
+"""Bytes up to which nobody asks whether there is room."""
+
+
+def check_room(size: int) -> None:
+    """Raise ValueError when ``size`` bytes are more than there are: a manifest can ask for any number of them."""
+    if size > _CARELESS:
+        import psutil
+
+        free = psutil.virtual_memory().available
+        if size > free:
+            raise ValueError(f"it takes {size / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free")

@@ -6,14 +6,14 @@ import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .contents.cutting import memory_cuts, stream_cuts, without_frames
-from .contents.groups import ATOMS, Sets, type_name, unite_by_marks, unite_by_objects
+from .contents.groups import ATOMS, Sets, readable, type_name, unite_by_marks, unite_by_objects
 from .contents.pins import Pin, Pins, Place
 from .manifest import Group, Manifest, Missing
-from .pickling.pickler import Dump, SnapshotPickler
+from .pickling.pickler import Dump, Found, SnapshotPickler
 from .pickling.trial import comes_back
 from .pickling.words.loading import Loading
 from .seams import Chunks, Pieces, digest_of
@@ -33,6 +33,8 @@ class SnapshotBudget:
     """Above it, the variables that are left are deferred to the next snapshot."""
     size: int | None = None
     """New bytes. A variable that would go above it is not captured."""
+    of: str = "for one snapshot"
+    """What sets the size, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,12 @@ class Known:
     uses: frozenset[str] = frozenset()
     array_roots: frozenset[int] = frozenset()
     frame_roots: frozenset[int] = frozenset()
+    outside: bool = False
+    """Whether others write to its memory unseen, so that it is looked at each time."""
     seconds: float = 0.0
+    restored: str = ""
+    """Fingerprint of what came back from the group's snapshot. Equal values may be pickled otherwise than they were
+    before: what was two equal texts may be one text now."""
 
 
 class Torn(Exception):
@@ -90,6 +97,8 @@ class Taking:
     """Whether other code of the user's runs at the same time."""
     roots: frozenset[int] = frozenset()
     """Arrays of variables that are not looked at now."""
+    trusting: bool = True
+    """Whether what held copies prove unchanged need not be hashed."""
     started: float = field(default_factory=time.perf_counter)
     new_bytes: int = 0
     missing: dict[str, Missing] = field(default_factory=dict)
@@ -123,7 +132,7 @@ class Taking:
         """Pickle what is not touched and sees the same memory, too: a frame tells of it by no object they share."""
         new = [unit.dump.found for unit in dumped.values()]
         while new:
-            arrays = {root for found in new for root in found.array_roots}
+            arrays = {root for found in new for root in found.array_roots | found.handed_out}
             frames = {root for found in new for root in found.frame_roots}
             new = []
             if not (arrays or frames):
@@ -153,7 +162,7 @@ class Taking:
     def _miss(self, names: Sequence[str], why: str) -> None:
         for name in names:
             value = self.values[name]
-            self.missing[name] = Missing(type_name(type(value)), why, live=self.pickler.live.token(value))
+            self.missing[name] = Missing(type_name(type(value)), readable(why), live=self.pickler.live.token(value))
 
     def _pickle(self, names: tuple[str, ...], shared: frozenset[int], memo: bool) -> Unit | None:
         """Pickle variables together; None, and they are named as missing, when that can't be done."""
@@ -184,12 +193,16 @@ class Taking:
     def _together(self, dumped: dict[str, Unit]) -> list[Unit]:
         """The units, those that share objects or memory pickled again as one."""
         sets = Sets(dumped)
-        unite_by_objects(sets, {key: unit.dump.memo for key, unit in dumped.items() if unit.dump.memo})
+        memos = {key: unit.dump.memo for key, unit in dumped.items() if unit.dump.memo}
+        unite_by_objects(sets, memos)
+        for memo in memos.values():
+            memo.clear()  # what it holds would count as held by somebody
         arrays = {root for unit in dumped.values() for root in unit.dump.found.array_roots}
-        unite_by_marks(
-            sets,
-            {key: unit.dump.found.array_roots | (unit.dump.found.frame_roots & arrays) for key, unit in dumped.items()},
-        )
+        marks = {}
+        for key, each in dumped.items():
+            found = each.dump.found
+            marks[key] = found.array_roots | found.handed_out | (found.frame_roots & arrays)
+        unite_by_marks(sets, marks)
         units = []
         for keys in sets.all():
             alone = dumped[keys[0]]
@@ -208,9 +221,9 @@ class Taking:
 
     def _keep(self, unit: Unit, known: Known | None) -> None:
         """Store a unit if it is new or changed, and remember it."""
-        before = known.group if known else None
         pieces, fingerprint = self._pieces(unit.dump), digest_of(unit.dump.stream)
-        group = self._unchanged(unit, before, fingerprint, pieces)
+        group = self._unchanged(unit, known, fingerprint, pieces)
+        restored = known.restored if known and group else ""
         if group is None:
             unit, pieces, fingerprint = self._settled(unit, pieces, fingerprint)
             group = self._store(unit, pieces, fingerprint)
@@ -226,15 +239,20 @@ class Taking:
                 identities,
                 atom,
                 frozenset(found.uses),
-                frozenset(found.array_roots),
+                frozenset(found.array_roots | found.handed_out),
                 frozenset(found.frame_roots),
+                found.outside,
                 unit.seconds,
+                restored,
             )
         )
 
     @staticmethod
-    def _unchanged(unit: Unit, before: Group | None, fingerprint: str, pieces: tuple[Pieces, ...]) -> Group | None:
-        if before is None or before.fingerprint != fingerprint or before.names != unit.names:
+    def _unchanged(unit: Unit, known: Known | None, fingerprint: str, pieces: tuple[Pieces, ...]) -> Group | None:
+        if known is None or fingerprint not in (known.group.fingerprint, known.restored):
+            return None
+        before = known.group
+        if before.names != unit.names:
             return None
         return before if before.buffers == pieces and before.lost == tuple(unit.dump.found.lost) else None
 
@@ -242,7 +260,7 @@ class Taking:
         """The chunks of each buffer; what a held copy proves unchanged is not hashed again."""
         pieces = []
         for memory in dump.found.buffers.all:
-            pinned = memory.root and memory.root not in self.roots and trust_pins
+            pinned = memory.root and memory.root not in self.roots and trust_pins and self.trusting
             known = self.pins.find(memory.place) if pinned else None
             pieces.append(known or memory.pieces())
         return tuple(pieces)
@@ -282,7 +300,7 @@ class Taking:
         size = sum(new.values())
         limit = self.budget.size
         if limit is not None and self.new_bytes + size > limit:
-            why = f"{size / _MEGABYTE:,.1f} MB new, over the limit of {limit / _MEGABYTE:,.1f} MB for one snapshot"
+            why = f"{size / _MEGABYTE:,.1f} MB new, of {(limit - self.new_bytes) / _MEGABYTE:,.1f} MB {self.budget.of}"
             self._miss(unit.names, why)
             return None
         for (digest, _), part in zip(stored, parts, strict=True):
@@ -293,6 +311,9 @@ class Taking:
                 if new.pop(digest, None) is not None:
                     self._put(digest, bytes(memory.view[start:end]))
         self.new_bytes += size
+        notes = found.notes
+        if not found.handed_out.isdisjoint(found.array_roots):
+            notes = [*notes, "memory that Arrow shares with an array comes back as two copies"]
         group = Group(
             unit.names,
             stored,
@@ -301,9 +322,9 @@ class Taking:
             pieces,
             tuple(found.out_of_band),
             tuple(found.lost),
-            tuple(found.notes),
+            tuple(notes),
         )
-        return self._tried(group, stream, found.hooked) if found.hooked else group
+        return self._tried(group, stream, found) if found.hooked or found.hashed or found.sharing else group
 
     def _put(self, digest: str, data: bytes) -> None:
         """Take a copy of memory, unless the memory changed since it was hashed. Raises Torn."""
@@ -320,20 +341,21 @@ class Taking:
             self.chunks.put(digest, self.waiting[digest])
             del self.waiting[digest]
 
-    def _tried(self, group: Group, stream: bytes, hooked: Sequence[Any]) -> Group | None:
+    def _tried(self, group: Group, stream: bytes, found: Found) -> Group | None:
         """The group with what its objects' own hooks leave out; None when it does not come back at all."""
-        from dataclasses import replace
-
+        if found.finalized:  # the copy's end would do to the world what the object's does: remove its file
+            untried = "it was not tried whether it comes back, as a __del__ would run"
+            return replace(group, notes=(*group.notes, untried))
         self._hand_over()
         try:
             loading = Loading(self.namespace, self.chunks, self.pickler.live, {})
-            notes = comes_back(group, stream, hooked, self.pickler, loading)
+            notes = comes_back(group, stream, found, self.pickler, loading)
         except Exception as error:  # noqa: BLE001 - an object's own code may raise anything
             self._miss(
                 group.names, " ".join(f"it can't be loaded again: {type(error).__name__}: {error}".split())[:200]
             )
             return None
-        return replace(group, notes=(*group.notes, *notes))
+        return replace(group, notes=(*group.notes, *map(readable, notes)))
 
     def _hold(self, unit: Unit, pieces: tuple[Pieces, ...]) -> None:
         """Hold shallow copies of the unit's pandas objects until it is captured again."""

@@ -50,15 +50,10 @@ _HINT = "Make its folder writable for you."
 def sign(document: Mapping[str, Any], key: bytes, context: str = "") -> str:
     """HMAC-SHA-256 (RFC 2104) of a manifest's document, as hexadecimal digits.
 
-    ``context`` is what the document must not be moved away from: the store's id and the parent's signature.
+    ``context`` names what it must not be moved away from: the store's id, the row's name, the parent's signature.
     """
     text = json.dumps([context, document], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hmac.new(key, text.encode("ascii"), hashlib.sha256).hexdigest()
-
-
-def is_signed(document: Mapping[str, Any], signature: str, key: bytes, context: str = "") -> bool:
-    """Whether ``signature`` is `sign`'s; compared in constant time."""
-    return hmac.compare_digest(sign(document, key, context), signature)
 
 
 def _make(place: Path) -> None:

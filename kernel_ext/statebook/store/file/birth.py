@@ -6,12 +6,13 @@ nobody could tell from a store that was cut short on its way from another disk, 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from .syncing import sync_folder
 
 
 def unborn(path: Path) -> Path:
@@ -33,7 +34,7 @@ def begin(path: Path, config: Mapping[str, Any]) -> None:
     with suppress(FileExistsError, FileNotFoundError):  # another process was faster
         _name(new, path)
     new.unlink(missing_ok=True)
-    _sync_folder(path.parent)  # else the log, which is synced by itself, might outlive the name of its file
+    sync_folder(path.parent)  # else the log, which is synced by itself, might outlive the name of its file
 
 
 def _name(new: Path, path: Path) -> None:
@@ -46,14 +47,3 @@ def _name(new: Path, path: Path) -> None:
             new.rename(path)
     else:
         new.rename(path)  # never replaces a file here
-
-
-def _sync_folder(folder: Path) -> None:
-    if sys.platform == "win32":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems can't, and write names by themselves
-            os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -109,7 +109,7 @@ class Database:
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The shared connection; opened again when a fatal error had closed it."""
-        self._check_process()
+        self.check_process()
         return self._connection or self._connect()
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -135,7 +135,7 @@ class Database:
 
     def write(self, statement: str, values: Sequence[Any] = ()) -> None:
         """One statement; on disk when this returns (outside `transaction`)."""
-        self._check_process()
+        self.check_process()
         with self.lock:
             with self._told():
                 connection = self.connection
@@ -146,7 +146,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside become one commit, or none of them happens."""
-        self._check_process()
+        self.check_process()
         with self.lock:
             with self._told():
                 connection = self.connection
@@ -182,7 +182,7 @@ class Database:
             self._fold()
 
     def _fold(self) -> None:
-        self._check_process()
+        self.check_process()
         with self.lock, self._told():
             connection = self.connection
             blocks = connection.execute("SELECT block_id FROM pragma_metadata_info()").fetchall()
@@ -224,8 +224,11 @@ class Database:
             except OSError as error:
                 raise explain(error, self.path) from error
 
-    def _check_process(self) -> None:
-        """A process that was forked off has our connection, but not our locks: what it did would tear the file."""
+    def check_process(self) -> None:
+        """Raise StoreError in a process that was forked off: it has our connection, but not our locks and threads.
+
+        What it did would tear the file.
+        """
         if os.getpid() != self._process:
             raise StoreError(
                 f"{self.path.name} belongs to process {self._process}, from which this one was forked.",

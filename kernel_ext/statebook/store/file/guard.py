@@ -13,7 +13,6 @@ mending may itself be cut off and begun again.
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .pages import HEAD, PAGE, Head, sound
+from .syncing import sync
 
 _MAGIC = b"statebook fold 1"
 _COUNT = struct.Struct("<Q")
@@ -101,7 +101,7 @@ class Guard:
             with beside(self._path).open("wb") as target:
                 target.write(copies.packed())
                 target.flush()
-                sync(target)
+                sync(target.fileno())
         except OSError:
             self.lower()
             raise
@@ -172,7 +172,7 @@ def _put_back(path: Path, copies: Copies) -> bool:
         file.flush()
         # Also where the new header is live: it may have been read from memory and not be on the disk, and opening the
         # file removes the log.
-        sync(file)
+        sync(file.fileno())
         return True
 
 
@@ -186,13 +186,3 @@ def locked(file: BinaryIO) -> bool:
         except OSError:
             return False
     return True
-
-
-def sync(file: BinaryIO) -> None:
-    """Until the disk itself has it: macOS needs to be asked in its own way, as DuckDB does."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(file.fileno())

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .guard import locked, sync
+from .guard import locked
+from .syncing import sync
 
 COMMIT = bytes.fromhex("0500000000000000e7fe7d722fed3d5e640064ffff")
 """The entry that ends each commit."""
@@ -39,7 +40,7 @@ def cut_torn_end(path: Path, error: Exception) -> bool:
         if not locked(file):
             return False
         log.truncate(place)
-        sync(log)
+        sync(log.fileno())
     return True
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _STANDING = (RunStarted.kind, RunResumed.kind, RunPaused.kind, RunEnded.kind)
 _CALLS = (ToolIntended.kind, ToolFinished.kind)
+_NAMED = {RunStarted.kind: "cell_id", ToolIntended.kind: "effect"}
+"""What is kept of an event besides its key, where that is not the model's name."""
 _KINDS = (*_STANDING, *_CALLS, ApprovalAsked.kind, ModelRequested.kind, LimitsSet.kind)
 
 
@@ -62,6 +64,7 @@ class Runs:
         self._seq = 0
         self._begun: dict[int, list[Begun]] = defaultdict(list)
         """By branch, oldest first."""
+        self._of_cells: dict[str, int] = {}
         self._requests: dict[str, list[Request]] = defaultdict(list)
         """By key, oldest first."""
         self._standing: dict[int, str] = {}
@@ -70,13 +73,22 @@ class Runs:
         self._open: set[tuple[int, int]] = set()
         """Calls whose intent has no result, as (run, step)."""
         self._newest: dict[str, int] = {}
+        self._writes: list[tuple[int, int]] = []
+        """Calls of effect ``write``, as (place, branch), oldest first."""
 
-    def begun(self, branch: int | None = None) -> list[Begun]:
-        """The runs of a lineage, oldest first."""
+    def begun(self, branch: int | None = None, upto: int | None = None) -> list[Begun]:
+        """The runs of a lineage, oldest first; those that began no later than entry ``upto``."""
         with self._lock:
             self._catch_up()
-            ranges = reversed(self._journal.lineage(branch))
-            return [each for line, upto in ranges for each in self._begun.get(line, ()) if each.seq <= upto]
+            lineage = self._journal.lineage(branch) if upto is None else self._journal.lineage(branch, upto)
+            ranges = reversed(lineage)
+            return [each for line, last in ranges for each in self._begun.get(line, ()) if each.seq <= last]
+
+    def of_cells(self) -> dict[str, int]:
+        """The newest run of each cell that has an id, on any branch."""
+        with self._lock:
+            self._catch_up()
+            return dict(self._of_cells)
 
     def requests(self, key: str) -> list[Request]:
         """The recorded requests of a key, answered or not, on all branches; newest first."""
@@ -96,6 +108,12 @@ class Runs:
             self._catch_up()
             return sorted({run for run, _ in self._open} - self._standing.keys())
 
+    def writes(self) -> list[tuple[int, int]]:
+        """The places of the calls of effect ``write`` that were begun on any branch: (entry, branch), oldest first."""
+        with self._lock:
+            self._catch_up()
+            return self._writes
+
     def newest(self, kind: str) -> int:
         """The position of the newest entry of a kind that is followed here; 0 for none."""
         with self._lock:
@@ -109,7 +127,7 @@ class Runs:
                 for entry in entries:
                     event = entry.event
                     key = event.key if isinstance(event, RunStarted | ModelRequested) else ""
-                    named = getattr(event, "cell_id" if isinstance(event, RunStarted) else "model", "")
+                    named = getattr(event, _NAMED.get(event.kind, "model"), "")
                     self._take(entry.seq, entry.branch, entry.run, entry.step, event.kind, key, named)
                 self._seq = entries[-1].seq
 
@@ -118,7 +136,8 @@ class Runs:
         if self._seq < last:
             rows = self._database.rows(
                 "SELECT seq, branch, run, step, kind, coalesce(body->>'$.key', ''),"
-                " coalesce(CASE kind WHEN 'run_started' THEN body->>'$.cell_id' ELSE body->>'$.model' END, '')"
+                " coalesce(CASE kind WHEN 'run_started' THEN body->>'$.cell_id' WHEN 'tool_intended'"
+                " THEN body->>'$.effect' ELSE body->>'$.model' END, '')"
                 f" FROM journal WHERE seq > ? AND seq <= ? AND kind IN ({', '.join('?' * len(_KINDS))}) ORDER BY seq",
                 [self._seq, last, *_KINDS],
             )
@@ -132,15 +151,18 @@ class Runs:
         self._newest[kind] = seq
         if kind == RunStarted.kind:
             self._begun[branch].append(Begun(run, branch, seq, key, named))
+            if named:
+                self._of_cells[named] = run
         elif kind == ModelRequested.kind:
             self._requests[key].append(Request(seq, branch, run, step, named))
         elif kind == ToolIntended.kind:
             self._open.add((run, step))
+            self._writes += [(seq, branch)] if named == "write" else []
         elif kind == ToolFinished.kind:
             self._open.discard((run, step))
         elif kind == ApprovalAsked.kind:
             self._asked.add(run)
-        if kind == RunEnded.kind:
+        elif kind == RunEnded.kind:
             self._standing.pop(run, None)
-        elif kind in _STANDING:
+        if kind in _STANDING and kind != RunEnded.kind:
             self._standing[run] = kind

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from statebook.tools.workspace.protected import why_protected
+from statebook.protected import why_protected
 from statebook.tools.workspace.text import shown
 from statebook.tools.workspace.walk import walk
 

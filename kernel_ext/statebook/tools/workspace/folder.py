@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 
 from statebook.errors import ToolError
+from statebook.protected import why_protected
 
-from .protected import why_protected
 from .text import shown
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -71,7 +71,8 @@ class Folder:
     def replace(self, path: str, data: bytes) -> bool:
         """Write a whole file at once, with the folders it needs; True where it was there before.
 
-        A reader sees the old bytes or the new ones, never a part: they go to a new file that takes the name.
+        A reader sees the old bytes or the new ones, never a part: they go to a new file that takes the name. They
+        are on disk under that name when this returns.
         """
         relative = self.locate(path)
         with self._errors(path), self._parent(relative, create=True) as (prefix, folder):
@@ -90,6 +91,8 @@ class Folder:
                         os.fchmod(descriptor, stat.S_IMODE(mode))
                     os.fsync(descriptor)
                 os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+                if folder is not None:
+                    os.fsync(folder)  # until then a power cut may bring the old file back
             except BaseException:
                 with suppress(OSError):
                     os.unlink(draft, dir_fd=folder)
@@ -113,6 +116,7 @@ class Folder:
                 if create:
                     with suppress(FileExistsError):
                         os.mkdir(part, dir_fd=descriptor)
+                        os.fsync(descriptor)
                 inner = os.open(part, os.O_RDONLY | _DIRECTORY | _NOFOLLOW, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner

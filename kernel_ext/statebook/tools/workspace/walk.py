@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from .protected import why_protected
+from statebook.protected import why_protected
 
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 

@@ -33,6 +33,15 @@ class Sheet:
         hint = f'<p style="opacity:.7">{prose(self.hint)}</p>' if self.hint else ""
         return f"{title}<table><tbody>{rows}</tbody></table>{hint}" if rows else f"{title}{hint}"
 
+    @property
+    def headline(self) -> str:
+        """The title."""
+        return self.title
+
+    def bundle(self) -> dict[str, str]:
+        """As IPython displays it."""
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+
 
 def note(text: str) -> None:
     """One line for the person, outside any run's output."""

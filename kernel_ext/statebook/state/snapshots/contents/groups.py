@@ -23,7 +23,12 @@ def qualified(kind: type) -> str:
 
 def type_name(kind: type) -> str:
     """The same for people: built-in types go without their module."""
-    return qualified(kind).removeprefix("builtins.")
+    return readable(qualified(kind).removeprefix("builtins."))
+
+
+def readable(text: str) -> str:
+    """Text as a manifest can hold it: half of a surrogate pair, which no JSON takes, is spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented)})
@@ -35,6 +40,8 @@ _VALUES = ATOMS | {
     fractions.Fraction, uuid.UUID, re.Pattern, pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath,
     pathlib.PureWindowsPath, functools.partial, types.WrapperDescriptorType, types.MethodWrapperType,
 }  # fmt: skip
+_CYTHON = "cython_function_or_method"
+"""Functions of compiled libraries, each library with a type of its own; Arrow's arrays are pickled with some."""
 _LIBRARY_VALUES = frozenset({"zoneinfo.ZoneInfo", "pickle.PickleBuffer", "_pickle.PickleBuffer"})
 
 
@@ -91,14 +98,14 @@ def links(found: Any) -> bool:
     kind = type(found)
     if kind in _VALUES or qualified(kind) in _LIBRARY_VALUES:
         return False
-    if isinstance(found, type | types.FunctionType):
+    if isinstance(found, type | types.FunctionType) or kind.__name__ == _CYTHON:
         return by_value(found)
     if isinstance(found, enum.Enum):
         return by_value(kind)
     return kind.__name__ != "ExtensionDtype" and not _is_dtype(kind)
 
 
-def by_value(found: type | types.FunctionType) -> bool:
+def by_value(found: Any) -> bool:
     """Whether a class or function was made in the notebook, so that a stream must carry it and not its name."""
     import sys
 
@@ -106,6 +113,9 @@ def by_value(found: type | types.FunctionType) -> bool:
     if module == "__main__" or "<locals>" in found.__qualname__:
         return True
     place: Any = sys.modules.get(module) if isinstance(module, str) else None
+    if place is None and isinstance(module, str):  # not imported under this name: NumPy's rec is another module's alias
+        root, *parts = module.split(".")
+        place = functools.reduce(lambda found, part: getattr(found, part, None), parts, sys.modules.get(root))
     for part in found.__qualname__.split("."):
         place = getattr(place, part, None)
     return place is not found

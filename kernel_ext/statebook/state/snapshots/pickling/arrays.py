@@ -31,9 +31,9 @@ def reduce_array(pickler: SnapshotPickler, value: Any) -> Any:
         offset = value.__array_interface__["data"][0] - start
         return Loading.exported, (exporter, offset, value.shape, value.strides, dtype, value.flags.writeable)
     if root is value or axes is None or root.nbytes == 0:
-        pickler.found.array_roots.add(id(root))
+        pickler.found.array_roots.add(mark_of(root))
         return reduce_own(pickler, value, dtype)
-    pickler.found.array_roots.add(id(root))
+    pickler.found.array_roots.add(mark_of(root))
     offset = value.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     return Loading.view, (root, axes, offset, value.shape, value.strides, dtype, value.flags.writeable)
 
@@ -51,11 +51,24 @@ def root_of(value: Any) -> Any:
         value = base
 
 
+def mark_of(root: Any) -> int:
+    """What tells the memory that an array owns: its address, or the array's identity where it has none."""
+    return int(root.__array_interface__["data"][0]) if root.nbytes else id(root)
+
+
+def is_tied(root: Any) -> bool:
+    """Whether something that is no array owns the memory, and may write to it: a file's map, ctypes, a bytearray."""
+    import numpy as np
+
+    return root.base is not None and not isinstance(root.base, bytes | np.ndarray) and bool(root.flags.writeable)
+
+
 def reduce_own(pickler: SnapshotPickler, value: Any, dtype: Any) -> Any:
     """The whole memory of an array, as an array that owns it."""
     import numpy as np
 
-    if value.base is not None and not isinstance(value.base, bytes | np.ndarray) and value.flags.writeable:
+    if is_tied(value):
+        pickler.found.outside = True
         pickler.note(f"an array is no longer tied to its {type(value.base).__name__}")
     axes = _axes(value)
     if axes is None:
@@ -109,7 +122,7 @@ def reduce_memmap(pickler: SnapshotPickler, value: Any) -> Any:
 
 def reduce_own_memory(pickler: SnapshotPickler, value: Own) -> Any:
     """The reducer of `Own`."""
-    pickler.found.array_roots.add(id(value.array))
+    pickler.found.array_roots.add(mark_of(value.array))
     return reduce_own(pickler, value.array, dtype_word(value.array.dtype))
 
 
@@ -128,11 +141,11 @@ def _reduce_objects(pickler: SnapshotPickler, value: Any, root: Any) -> Any:
     import numpy as np
 
     axes = _axes(root)
+    pickler.found.array_roots.add(mark_of(root))
     if value.dtype != np.dtype(object) or root.dtype != value.dtype or axes is None:
         if root is not value:
-            pickler.note("a view of an array of records with objects comes back as a copy")
+            pickler.note("a view of an array of records or texts of any length comes back as a copy")
         return NotImplemented
-    pickler.found.array_roots.add(id(root))
     if root is value or value.size == 0:
         items = value.transpose(_axes(value) or tuple(range(value.ndim))).reshape(-1).tolist()
         state = (items, value.flags.writeable)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copyreg
 import enum
 import functools
 import sys
 import types
+from collections.abc import Callable
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 from statebook.state.snapshots.contents.groups import by_value
-from statebook.state.snapshots.scope.touched import names_of
+from statebook.state.snapshots.scope.touched import ANY_NAME, is_of_own_module, names_of
 
 from .words.loading import Loading
 
@@ -31,7 +34,7 @@ _TUPLE = frozenset({
 def reduce_function(pickler: SnapshotPickler, value: Any) -> Any:
     """The reducer of functions: by name where a module has them, else code, defaults, cells and attributes."""
     if not by_value(value):
-        return NotImplemented
+        return _by_name(pickler, value)
     names = value.__globals__
     module = None
     if not _of_notebook(pickler, names):
@@ -57,6 +60,13 @@ def reduce_function(pickler: SnapshotPickler, value: Any) -> Any:
     return Loading.function, (value.__code__, module, value.__name__, cells), state, None, None, Loading.set_function
 
 
+def _by_name(pickler: SnapshotPickler, value: Any) -> Any:
+    """What a module has: where that is the user's, its code may use and change whatever the module holds."""
+    if is_of_own_module(value):
+        pickler.found.uses |= ANY_NAME
+    return NotImplemented
+
+
 def reduce_code(_pickler: SnapshotPickler, value: Any) -> Any:
     """The reducer of code objects: marshal's second version, the newest whose bytes do not depend on chance."""
     import marshal
@@ -78,6 +88,20 @@ def reduce_method(_pickler: SnapshotPickler, value: Any) -> Any:
     return Loading.method, (value.__func__, value.__self__)
 
 
+def reduce_new_type(_pickler: SnapshotPickler, value: Any) -> Any:
+    """The reducer of ``typing.NewType``: by name where a module has it."""
+    if not by_value(value):
+        return NotImplemented
+    return (
+        Loading.new_type,
+        (value.__name__, value.__supertype__),
+        dict(vars(value)),
+        None,
+        None,
+        Loading.set_attributes,
+    )
+
+
 def reduce_cached(pickler: SnapshotPickler, value: Any) -> Any:
     """The reducer of ``functools.lru_cache``: by name where a module has it."""
     function = value.__wrapped__
@@ -97,7 +121,7 @@ def reduce_class(pickler: SnapshotPickler, value: Any) -> Any:
     if getattr(types, value.__name__, None) is value or value.__module__ == "builtins":
         return cloudpickle._class_reduce(value)  # noqa: SLF001 - the reducer is cloudpickle's core, stable since 1.6
     if not by_value(value):
-        return NotImplemented
+        return _by_name(pickler, value)
     if value.__bases__ == (tuple,) and "_field_defaults" in value.__dict__:
         return _reduce_named_tuple(value)
     reduced = cloudpickle._dynamic_class_reduce(value)  # noqa: SLF001 - as above
@@ -117,7 +141,75 @@ def reduce_class(pickler: SnapshotPickler, value: Any) -> Any:
 def reduce_instance(pickler: SnapshotPickler, value: Any) -> Any:
     """Objects of the notebook's classes whose own hooks take part: as they say, but tried out, and named."""
     pickler.found.hooked.append(value)
+    if _is_finalized(type(value)):
+        _finalize(pickler, value)
+    try:
+        reduced: Any = value.__reduce_ex__(5)
+    except Exception:  # noqa: BLE001 - the object's own code; the pickler meets it again, and names it
+        return NotImplemented
+    if isinstance(reduced, str):
+        return pickler.lose(value, "its __reduce__ gives a name, and not what it holds")
+    return NotImplemented if type(value) in copyreg.dispatch_table else reduced
+
+
+def reduce_hashed(pickler: SnapshotPickler, value: Any) -> Any:
+    """Objects whose hash a dataclass made of their attributes: a set in a cycle takes them in before they have any."""
+    pickler.found.hashed = True
+    return reduce_plain(pickler, value) if is_plain(type(value)) else NotImplemented
+
+
+def _is_hashed(kind: Any) -> bool:
+    """Whether a class of the notebook has a hash of its own, be it written or made."""
+    return isinstance(kind.__hash__, types.FunctionType) and by_value(kind)
+
+
+def reduce_finalized(pickler: SnapshotPickler, value: Any) -> Any:
+    """Objects of the notebook's classes with a ``__del__``: it runs for the object that is replaced."""
+    _finalize(pickler, value)
+    return reduce_plain(pickler, value) if is_plain(type(value)) else NotImplemented
+
+
+def _finalize(pickler: SnapshotPickler, value: Any) -> None:
+    pickler.found.finalized = True
+    pickler.note(f"{type(value).__qualname__} comes back as another object, and the __del__ of the one before runs")
+
+
+def reduce_plain(pickler: SnapshotPickler, value: Any) -> Any:
+    """Objects that pickle as their attributes: whether the dict of these is theirs alone."""
+    if getrefcount(value.__dict__) > _ALONE:
+        pickler.found.sharing = True
     return NotImplemented
+
+
+def reducer_of_plain(kind: type) -> Callable[[SnapshotPickler, Any], Any] | None:
+    """The reducer of objects without hooks in their pickling; None where nothing has to be looked at."""
+    if _is_finalized(kind):
+        return reduce_finalized
+    if _is_hashed(kind):
+        return reduce_hashed
+    return reduce_plain if is_plain(kind) else None
+
+
+def is_plain(kind: Any) -> bool:
+    """Whether objects pickle as their attributes, in a dict."""
+    base: Any = object
+    default = kind.__reduce_ex__ is base.__reduce_ex__ and kind.__reduce__ is base.__reduce__
+    return default and bool(kind.__dictoffset__) and getattr(kind, "__getstate__", _STATE) is _STATE
+
+
+def _is_finalized(kind: type) -> bool:
+    """Whether a class of the notebook says what happens to an object at its end."""
+    return any("__del__" in vars(base) and by_value(base) for base in kind.__mro__)
+
+
+class _Plain:
+    pass
+
+
+_PLAIN = _Plain()
+_STATE = getattr(object, "__getstate__", None)
+_ALONE = getrefcount(_PLAIN.__dict__)
+"""References to the attributes of an object that nothing else holds."""
 
 
 def has_hooks(kind: type) -> bool:

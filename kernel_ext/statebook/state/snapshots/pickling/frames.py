@@ -14,6 +14,10 @@ _WIDE = 2000
 """Columns from which a frame is pickled block by block, the way pandas does it."""
 
 
+_PANDAS_OWN = frozenset({"_mgr", "_attrs", "_flags", "_name", "_item_cache", "_is_copy", "_cacher", "_metadata"})
+"""Attributes that pandas itself keeps in its objects."""
+
+
 def copies_on_write() -> bool:
     """Whether this pandas never lets two of its objects change each other's memory (always so since pandas 3)."""
     import pandas as pd
@@ -33,9 +37,8 @@ def reduce_frame(pickler: SnapshotPickler, value: Any) -> Any:
     pickler.found.keep.append(columns)
     if places:
         pickler.found.held.append((held, places))
-    return Loading.frame, (
-        columns, value.columns, value.index, dict(value.attrs), value.flags.allows_duplicate_labels,
-    )  # fmt: skip
+    arguments = columns, value.columns, value.index, value.attrs, value.flags.allows_duplicate_labels
+    return _with_own(value, Loading.frame, arguments)
 
 
 def reduce_series(pickler: SnapshotPickler, value: Any) -> Any:
@@ -48,9 +51,14 @@ def reduce_series(pickler: SnapshotPickler, value: Any) -> Any:
     pickler.found.keep.append(column)
     if places:
         pickler.found.held.append((held, places))
-    return Loading.series, (
-        column, value.index, value.name, dict(value.attrs), value.flags.allows_duplicate_labels,
-    )  # fmt: skip
+    arguments = column, value.index, value.name, value.attrs, value.flags.allows_duplicate_labels
+    return _with_own(value, Loading.series, arguments)
+
+
+def _with_own(value: Any, word: Any, arguments: tuple[Any, ...]) -> Any:
+    """The reduction, with the attributes that a user gave the object."""
+    own = {name: each for name, each in vars(value).items() if name not in _PANDAS_OWN}
+    return (word, arguments, own, None, None, Loading.set_attributes) if own else (word, arguments)
 
 
 def reduce_pandas(pickler: SnapshotPickler, value: Any) -> Any:
@@ -106,19 +114,25 @@ def _column(pickler: SnapshotPickler, series: Any, place: int, places: list[tupl
 
     if not isinstance(series.dtype, np.dtype):
         return _typed_column(pickler, series)
-    if series.dtype.kind == "O":
-        return Word(Loading.typed_column, (np.array(series.to_numpy(), dtype=object, copy=True), series.dtype))
     values = series.to_numpy()
     root = arrays.root_of(values)
-    if id(root) in pickler.shared:
-        return Word(Loading.typed_column, (_writeable(values), None))
-    pickler.found.frame_roots.add(id(root))
+    mark = arrays.mark_of(root)
+    objects = series.dtype.kind == "O"
+    if mark in pickler.shared:
+        return Word(Loading.typed_column, (_writeable(values), series.dtype if objects else None))
+    pickler.found.frame_roots.add(mark)
+    if objects:
+        return Word(Loading.typed_column, (np.array(values, dtype=object, copy=True), series.dtype))
+    if tied := arrays.is_tied(root):
+        pickler.found.outside = True
+        pickler.note(f"a column is no longer tied to its {type(root.base).__name__}")
     dtype = arrays.dtype_word(values.dtype)
     if values.nbytes < arrays.IN_BAND:
         return Word(Loading.small_column, (values.tobytes(), dtype))
     if values.flags.c_contiguous:
-        number = pickler.found.buffers.add(values.view(np.uint8), root=id(root))
-        places.append((number, place))
+        number = pickler.found.buffers.add(values.view(np.uint8), root=0 if tied else mark)
+        if not tied:
+            places.append((number, place))
     else:
         values = np.ascontiguousarray(values)
         number = pickler.found.buffers.add(values.view(np.uint8))
@@ -127,7 +141,7 @@ def _column(pickler: SnapshotPickler, series: Any, place: int, places: list[tupl
 
 
 def _typed_column(pickler: SnapshotPickler, series: Any) -> Word:
-    """A column of an extension type: Arrow's memory never changes; other types' is copied, as none may share it."""
+    """A column of an extension type: Arrow's memory never changes; other types' is copied, unless it is shared."""
     import pandas as pd
 
     name = type(series.array).__name__
@@ -135,8 +149,19 @@ def _typed_column(pickler: SnapshotPickler, series: Any) -> Word:
         text = series.array.__arrow_array__()
         pickler.found.keep.append(text)
         return Word(Loading.text_column, (text, series.dtype.storage, series.dtype.na_value is not pd.NA))
-    values = series.array if name.startswith("Arrow") else series.array.copy()
+    marks = {arrays.mark_of(arrays.root_of(each)) for each in _memory_of(series.array)}
+    pickler.found.frame_roots |= marks - pickler.shared
+    stays = name.startswith("Arrow") or not marks.isdisjoint(pickler.shared)
+    values = series.array if stays else series.array.copy()
     return Word(Loading.typed_column, (values, None))
+
+
+def _memory_of(values: Any) -> list[Any]:
+    """The arrays that an extension array of pandas consists of."""
+    import numpy as np
+
+    parts = [getattr(values, name, None) for name in ("_ndarray", "_data", "_mask", "_sparse_values")]
+    return [part for part in parts if isinstance(part, np.ndarray)]
 
 
 def _writeable(values: Any) -> Any:

@@ -30,14 +30,17 @@ class Live:
         self._objects: dict[str, weakref.ref[Any]] = {}
 
     def token(self, found: Any) -> str:
-        """A name for ``found``, the same each time; "" when it can't be referred to weakly."""
+        """A name for ``found``, the same each time while it lives.
+
+        What can't be referred to weakly is found by nobody: it is told only whether a name still has it.
+        """
         known = self._tokens.get(id(found))
         if known is not None and known[0]() is found:
             return known[1]
         try:
             reference = weakref.ref(found)
         except TypeError:
-            return ""
+            return f"{self._kernel}-at-{id(found):x}"
         token = f"{self._kernel}-{next(self._numbers)}"
         self._tokens[id(found)] = (reference, token)
         self._objects[token] = reference

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from statebook.state.snapshots.contents.groups import type_name
+
 from .words.loading import Loading
 
 if TYPE_CHECKING:
@@ -34,14 +36,21 @@ def reduce_weak_mapping(pickler: SnapshotPickler, value: Any) -> Any:
     """Mappings with weak keys or values: their items."""
     items = list(value.items())
     pickler.found.keep.append(items)
-    return type(value), (), None, None, iter(items)
+    return Loading.weak_collection, (type(value),), items, None, None, Loading.set_weak
 
 
 def reduce_weak_set(pickler: SnapshotPickler, value: Any) -> Any:
     """Sets of weak references: their members."""
     members = list(value)
     pickler.found.keep.append(members)
-    return weakref.WeakSet, (members,)
+    return Loading.weak_collection, (weakref.WeakSet,), members, None, None, Loading.set_weak
+
+
+def reduce_logger(pickler: SnapshotPickler, value: Any) -> Any:
+    """Loggers: by name, as ``logging`` keeps them; their settings are in the stream to tell a change of them."""
+    pickler.note("a logger is found by its name, with the settings that it has now")
+    handlers = [type_name(type(each)) for each in value.handlers]
+    return Loading.logger, (value.name, value.level, value.propagate, value.disabled, handlers)
 
 
 def reduce_lock(pickler: SnapshotPickler, value: Any) -> Any:
@@ -61,8 +70,10 @@ def reduce_lock(pickler: SnapshotPickler, value: Any) -> Any:
 def reduce_sqlite(pickler: SnapshotPickler, value: Any) -> Any:
     """SQLite connections: a database in memory with its contents, a file by its path."""
     try:
-        found = value.execute("PRAGMA database_list").fetchall()
-        empty = value.execute("PRAGMA page_count").fetchone()[0] == 0  # SQLite does not serialize nothing
+        cursor = value.cursor()
+        cursor.row_factory = None  # the connection's may make anything of a row
+        found = cursor.execute("PRAGMA database_list").fetchall()
+        empty = cursor.execute("PRAGMA page_count").fetchone()[0] == 0  # SQLite does not serialize nothing
         data = None if found[0][2] or empty else value.serialize()
         settings = {name: getattr(value, name) for name in ("row_factory", "text_factory", "isolation_level")}
     except Exception as error:  # noqa: BLE001 - closed, of another thread, or built without serialize()
@@ -82,7 +93,40 @@ def reduce_proxy(_pickler: SnapshotPickler, value: Any) -> Any:
     import gc
 
     (mapping,) = gc.get_referents(value)  # no attribute tells it
+    for name in ("__dict__", "__weakref__"):
+        owner = getattr(mapping.get(name), "__objclass__", None) if type(mapping) is dict else None
+        if isinstance(owner, type) and gc.get_referents(vars(owner))[0] is mapping:
+            return Loading.class_view, (owner,)
     return Loading.mapping_view, (type(value).__name__, mapping)
+
+
+def reduce_figure(pickler: SnapshotPickler, value: Any) -> Any:
+    """A figure of Matplotlib: while pyplot holds it, ``plt.title`` and other libraries draw on it unnamed."""
+    import sys
+
+    held = getattr(getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None), "figs", {})
+    if any(manager.canvas.figure is value for manager in held.values()):
+        pickler.found.outside = True
+    return NotImplemented
+
+
+def reduce_random(_pickler: SnapshotPickler, value: Any) -> Any:
+    """The generator behind a module's own functions, by its module: its state is part of the surroundings."""
+    import sys
+
+    for module, name in (("random", "_inst"), ("numpy.random.mtrand", "_rand")):
+        if getattr(sys.modules.get(module), name, None) is value:
+            return Loading.global_random, (module,)
+    return NotImplemented
+
+
+def reduce_names(pickler: SnapshotPickler, value: Any) -> Any:
+    """A ``types.SimpleNamespace``, whose dict something else may hold, too."""
+    import sys
+
+    if sys.getrefcount(value.__dict__) > 2:  # noqa: PLR2004 - the object itself and the call
+        pickler.found.sharing = True
+    return NotImplemented
 
 
 def reduce_memory_view(pickler: SnapshotPickler, value: Any) -> Any:

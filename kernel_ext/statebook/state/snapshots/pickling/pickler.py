@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from statebook.state.snapshots.contents.groups import type_name
+from statebook.state.snapshots.contents.groups import readable, type_name
 from statebook.state.snapshots.contents.memory import Buffers
 
 from .lost import Live
@@ -17,6 +17,9 @@ from .words.loading import Loading
 
 _IN_BAND = 1 << 12
 """Bytes below which memory stays in the stream."""
+
+_BIG = 1 << 14
+"""Bytes of a stream from which on the memo is thrown away."""
 
 Reducer = Callable[["SnapshotPickler", Any], Any]
 
@@ -34,13 +37,23 @@ class Found:
     uses: set[str] = field(default_factory=set)
     """Names that the code in it uses."""
     array_roots: set[int] = field(default_factory=set)
-    """Identities of the arrays that own memory which plain arrays see."""
+    """Addresses of the memory that plain arrays see."""
+    handed_out: set[int] = field(default_factory=set)
+    """The same, of memory that objects hand out themselves: Arrow's may be an array's."""
     frame_roots: set[int] = field(default_factory=set)
     """The same, for memory that pandas objects see."""
     keep: list[Any] = field(default_factory=list)
     """Objects made for the stream: alive until the memo is done with, so that no identity is used twice."""
     held: list[tuple[Any, list[tuple[int, int]]]] = field(default_factory=list)
     """Shallow copies of pandas objects, with (buffer, column) of what they hold."""
+    outside: bool = False
+    """Whether others change it unseen: memory of a file's map or of ctypes, a figure that pyplot holds."""
+    sharing: bool = False
+    """Whether something else holds the dict of an object's attributes, too."""
+    hashed: bool = False
+    """Whether there are objects whose hash is made of their attributes."""
+    finalized: bool = False
+    """Whether there are objects with a ``__del__`` that was written in the notebook."""
     hooked: list[Any] = field(default_factory=list)
     """Objects whose own hooks decide what is pickled: they are loaded once, to see that they come back."""
 
@@ -51,7 +64,7 @@ class Dump:
 
     stream: bytes
     found: Found
-    memo: Mapping[int, tuple[int, Any]] | None = None
+    memo: dict[int, tuple[int, Any]] | None = None
 
 
 class SnapshotPickler(pickle.Pickler):
@@ -70,7 +83,7 @@ class SnapshotPickler(pickle.Pickler):
     def take(self, value: Any, *, shared: frozenset[int] = frozenset(), memo: bool = False) -> Dump:
         """Pickle ``value``. What it contains that can't be pickled is replaced by a placeholder and named.
 
-        ``shared`` are identities of arrays whose memory pandas objects here share with plain arrays. Raises what an
+        ``shared`` are addresses of memory of arrays that pandas objects here share with plain arrays. Raises what an
         object's own hooks raise past repair, and RecursionError for what is nested too deeply.
         """
         self.shared = shared
@@ -92,7 +105,10 @@ class SnapshotPickler(pickle.Pickler):
             stream = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             return Dump(stream, found, self.memo.copy() if memo else None)
         finally:
-            self.clear_memo()
+            if sum(map(len, self._parts)) > _BIG:
+                self.memo = {}  # cleared, it would keep its size, and each small variable would pay for that
+            else:
+                self.clear_memo()
             self._parts.clear()
             self.found = Found()
             if careful:
@@ -104,15 +120,15 @@ class SnapshotPickler(pickle.Pickler):
 
     def lose(self, value: Any, why: str) -> Any:
         """A placeholder for ``value``, which is reported as lost."""
-        name = type_name(type(value))
+        name, why = type_name(type(value)), readable(why)
         self.found.lost.append((name, why))
         self.found.placeholders.add(id(value))
         return Loading.lost, (name, why, self.live.token(value))
 
     def note(self, text: str) -> None:
         """Say that something comes back in another form."""
-        if text not in self.found.notes:
-            self.found.notes.append(text)
+        if readable(text) not in self.found.notes:
+            self.found.notes.append(readable(text))
 
     def reducer_override(self, value: Any, /) -> Any:
         """The reducer of the value's type; what it gives is as of ``__reduce_ex__``, or NotImplemented."""
@@ -145,7 +161,9 @@ class SnapshotPickler(pickle.Pickler):
         view = buffer.raw()
         if view.nbytes < _IN_BAND:
             return True
-        self.found.out_of_band.append(self.found.buffers.add_out_of_band(view))
+        number = self.found.buffers.add_out_of_band(view)
+        self.found.out_of_band.append(number)
+        self.found.handed_out.add(self.found.buffers.all[number].address)
         return False
 
 

@@ -40,6 +40,10 @@ _BY_NAME: dict[str, Reducer] = {
     "builtins.dict_keys": odd.reduce_proxy,
     "builtins.dict_values": odd.reduce_proxy,
     "builtins.dict_items": odd.reduce_proxy,
+    "types.SimpleNamespace": odd.reduce_names,
+    "random.Random": odd.reduce_random,
+    "numpy.random.mtrand.RandomState": odd.reduce_random,
+    "typing.NewType": code.reduce_new_type,
     "builtins.memoryview": odd.reduce_memory_view,
     "concurrent.futures._base.Future": odd.reduce_future,
     "subprocess.Popen": odd.refuse("a running program can't be captured"),
@@ -67,6 +71,8 @@ _BY_BASE: dict[str, Reducer] = {
     "numpy.ndarray": arrays.reduce_subclass,
     "builtins.type": code.reduce_class,
     "builtins.BaseException": code.reduce_exception,
+    "matplotlib.figure.Figure": odd.reduce_figure,
+    "logging.Logger": odd.reduce_logger,
 }
 _IN_MEMORY = frozenset({"_io.BytesIO", "_io.StringIO"})
 """Files that hold their own bytes."""
@@ -95,7 +101,7 @@ def reducer_of(kind: type) -> Reducer | None:
             return _strict(found, kind)
     if name.startswith(_OF_CONNECTIONS):
         return _CONNECTED
-    return code.reduce_instance if code.has_hooks(kind) else _borrowed(kind)
+    return code.reduce_instance if code.has_hooks(kind) else _borrowed(kind) or code.reducer_of_plain(kind)
 
 
 def _strict(reducer: Reducer, kind: type) -> Reducer:

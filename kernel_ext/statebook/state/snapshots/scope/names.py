@@ -8,7 +8,13 @@ import types
 from collections.abc import Container, Mapping
 from typing import Any
 
-_IPYTHON = re.compile(r"_+|_i+|_i?\d+|_[iod]h|__\w+__|_exit_code|In|Out|get_ipython")
+_IPYTHON = re.compile(r"_+|_i+|_i?\d+|_[iod]h|_exit_code|In|Out|get_ipython")
+_PYTHON = frozenset({
+    "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__cached__", "__builtin__",
+    "__builtins__", "__annotations__", "__annotate__", "__conditional_annotations__", "__path__", "__session__",
+    "__warningregistry__",
+})  # fmt: skip
+"""What Python and IPython put into a module themselves; other names of that form are the user's."""
 _SHELL = frozenset({"exit", "quit", "open"})
 """Names that IPython fills, and that a user may fill too."""
 
@@ -21,7 +27,7 @@ def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[di
     variables: dict[str, Any] = {}
     modules: dict[str, str] = {}
     for name, value in list(namespace.items()):
-        if _is_ipythons(name) or name in hidden or (name in _SHELL and _is_of_shell(value)):
+        if not is_of_user(name) or name in hidden or (name in _SHELL and _is_of_shell(value)):
             continue
         if isinstance(value, types.ModuleType):
             modules[name] = value.__name__
@@ -31,8 +37,9 @@ def split(namespace: Mapping[str, Any], hidden: Container[str] = ()) -> tuple[di
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _is_ipythons(name: str) -> bool:
-    return _IPYTHON.fullmatch(name) is not None
+def is_of_user(name: Any) -> bool:
+    """Whether code of the user's may have made a variable of this name: it is not Python's or IPython's own."""
+    return isinstance(name, str) and name.isprintable() and _IPYTHON.fullmatch(name) is None and name not in _PYTHON
 
 
 def _is_of_shell(value: Any) -> bool:

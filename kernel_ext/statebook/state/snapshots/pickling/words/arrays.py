@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .memory import MemoryWords, plain_dtype
@@ -56,13 +57,17 @@ class ArrayWords(MemoryWords):
         return self._kept(np.ndarray(shape, plain_dtype(dtype), exporter, offset, strides), writeable)
 
     def objects(self, shape: Any, axes: Any) -> Any:
-        """An array of objects, to be filled by `set_items`."""
+        """An array of objects, to be filled by `set_items`. Raises ValueError for more than the stream can name."""
+        if math.prod(shape) > self.most:
+            raise ValueError(shape)
         return self._owning(shape, axes, object)
 
     def set_items(self, array: Any, state: Any) -> None:
         """Fill an array of objects, in memory order."""
         import numpy as np
 
+        if array.dtype != np.dtype(object):
+            raise ValueError(array.dtype)
         items, writeable = state
         order = sorted(range(array.ndim), key=lambda axis: (-abs(array.strides[axis]), array.shape[axis] == 1, axis))
         source = np.fromiter(items, object, len(items))
@@ -73,6 +78,8 @@ class ArrayWords(MemoryWords):
         """A view of an array of objects."""
         import numpy as np
 
+        if root.dtype != np.dtype(object):
+            raise ValueError(root.dtype)
         flat = root.transpose(axes).reshape(-1)[offset // root.itemsize :]
         _check_reach(flat.size, root.itemsize, offset, shape, strides)
         return self._kept(np.lib.stride_tricks.as_strided(flat, shape, strides), writeable)
@@ -120,5 +127,6 @@ def _check_reach(items: int, itemsize: int, offset: int, shape: Any, strides: An
     """Raise ValueError when a view would reach memory before or behind its array."""
     low = sum(min(0, stride * (length - 1)) for length, stride in zip(shape, strides, strict=True))
     high = sum(max(0, stride * (length - 1)) for length, stride in zip(shape, strides, strict=True))
-    if offset < 0 or offset + low < 0 or high + itemsize > items * itemsize:
+    torn = any(number % itemsize for number in (offset, *strides))  # half of one reference and half of another
+    if torn or offset < 0 or offset + low < 0 or high + itemsize > items * itemsize:
         raise ValueError("a view outside its array")

@@ -26,7 +26,7 @@ class CodeWords:
         import sys
 
         if version != sys.hexversion >> 16:
-            raise ValueError(f"its code is bytecode of Python {version >> 8}.{version & 255}")
+            raise ValueError(of_other_python(f"{version >> 8}.{version & 255}"))
         return marshal.loads(data)  # noqa: S302 - reached only with a stream that is trusted
 
     def set_function(self, function: Any, state: Any) -> None:
@@ -69,6 +69,12 @@ class CodeWords:
 
         return cloudpickle._make_skeleton_enum(*arguments, None, None)  # noqa: SLF001 - without its list of known classes
 
+    def new_type(self, name: str, kind: Any) -> Any:
+        """A ``typing.NewType``."""
+        import typing
+
+        return typing.NewType(name, kind)
+
     def named_tuple(self, name: str, fields: Any, defaults: Any, module: str) -> Any:
         """A class made by ``collections.namedtuple``."""
         from collections import namedtuple
@@ -94,3 +100,12 @@ class CodeWords:
         if attributes:
             error.__setstate__(attributes)
         error.__cause__, error.__context__, error.__suppress_context__ = cause, context, suppress
+
+
+CODE = CodeWords.code.__qualname__
+"""The name by which a stream calls for a code object."""
+
+
+def of_other_python(version: str) -> str:
+    """Why the code of another Python can't be had."""
+    return f"its code is bytecode of Python {version}"

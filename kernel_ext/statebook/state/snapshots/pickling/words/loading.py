@@ -11,7 +11,7 @@ from typing import Any
 
 from statebook.state.snapshots.contents.pins import Pin
 from statebook.state.snapshots.pickling.lost import Live
-from statebook.state.snapshots.seams import Chunks, Pieces
+from statebook.state.snapshots.seams import Chunks, Pieces, check_room
 
 from .arrays import ArrayWords
 from .code import CodeWords
@@ -27,11 +27,12 @@ class Loading(ArrayWords, TableWords, CodeWords, OddWords):
         self.chunks = chunks
         self.live = live
         self.columns = columns
-        self.start(())
+        self.start((), 0)
 
-    def start(self, buffers: Sequence[Pieces]) -> None:
-        """Begin with a group."""
-        self.buffers = buffers
+    def start(self, buffers: Sequence[Pieces], stream: int) -> None:
+        """Begin with a group; ``stream`` is the bytes of its stream. Raises ValueError when memory is short of it."""
+        self.buffers, self.most = buffers, stream
+        check_room(stream + sum(size for pieces in buffers if pieces not in self.columns for _, size in pieces))
         self.pins, self.revived, self.gone, self.frozen, self.targets = {}, [], [], [], []
 
     def finish(self) -> None:

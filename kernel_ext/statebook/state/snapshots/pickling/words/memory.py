@@ -18,6 +18,8 @@ class MemoryWords:
     buffers: Sequence[Pieces]
     pins: dict[Place, Pin]
     """What the frames of this group hold, for the next snapshot."""
+    most: int
+    """Objects that the stream can name at most: each takes a byte."""
     frozen: list[Any]
     """Arrays that become read-only at the end."""
 

@@ -43,6 +43,28 @@ class OddWords:
         self.targets.append(found)
         return found
 
+    def weak_collection(self, kind: Any) -> Any:
+        """An empty collection that holds weakly."""
+        return kind()
+
+    def set_weak(self, found: Any, items: Any) -> None:
+        """Fill a collection that holds weakly; something else must hold what is in it at the end."""
+        import weakref
+
+        found.update(items)
+        if isinstance(found, weakref.WeakValueDictionary):
+            self.targets += found.valuerefs()
+        elif isinstance(found, weakref.WeakKeyDictionary):
+            self.targets += found.keyrefs()
+        else:
+            self.targets += map(weakref.ref, items)
+
+    def logger(self, name: str, *_settings: Any) -> Any:
+        """The logger of that name, as it is."""
+        import logging
+
+        return logging.getLogger(name)
+
     def dead(self) -> Any:
         """A weak reference whose target is gone."""
         import weakref
@@ -77,6 +99,16 @@ class OddWords:
         if kind == "mappingproxy":
             return types.MappingProxyType(mapping)
         return getattr(mapping, kind.rpartition("_")[2])()
+
+    def class_view(self, owner: type) -> Any:
+        """A class's attributes."""
+        return vars(owner)
+
+    def global_random(self, module: str) -> Any:
+        """The generator behind the functions of ``random`` or ``numpy.random``."""
+        import importlib
+
+        return getattr(importlib.import_module(module), "_inst" if module == "random" else "_rand")
 
     def memory_view(self, exporter: Any) -> Any:
         """A memoryview of a whole object."""

@@ -70,8 +70,8 @@ class TableWords(MemoryWords):
 
     @staticmethod
     def _flagged(found: Any, attrs: Any, duplicates: bool) -> Any:
-        if attrs:
-            found.attrs = attrs
+        if type(attrs) is dict:
+            found._attrs = attrs  # noqa: SLF001 - the setter copies it; a variable may be this very dict
         if not duplicates:
             found.flags.allows_duplicate_labels = False
         return found

@@ -1,4 +1,4 @@
-"""Which files inside the workspace no tool opens: the session's own store, and places that hold secrets."""
+"""Which files are neither opened by tools nor kept in checkpoints: our own store, and places that hold secrets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 _OWN = ("*.statebook.duckdb*", "*.statebook.objects")
-_SECRET_FOLDERS = frozenset({".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker"})
-_SECRET_FILES = (
+SECRET_FOLDERS = frozenset({".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker"})
+SECRET_FILES = (
     *(".env", ".env.*", ".netrc", "_netrc", ".pgpass", ".pypirc", ".npmrc", ".git-credentials", ".htpasswd"),
     *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.pem", "*.p12", "*.pfx", "*.keystore"),
 )
@@ -21,8 +21,8 @@ def why_protected(path: PurePath) -> str:
     for part in (part.casefold() for part in path.parts):
         if any(fnmatchcase(part, pattern) for pattern in _OWN):
             return "belongs to the session's own store"
-        if part in _SECRET_FOLDERS:
+        if part in SECRET_FOLDERS:
             return f"lies in {part}, which may hold secrets"
-        if any(fnmatchcase(part, pattern) for pattern in _SECRET_FILES):
+        if any(fnmatchcase(part, pattern) for pattern in SECRET_FILES):
             return "may hold secrets"
     return ""

@@ -1,0 +1,1 @@
+"""Which moments of a run are whole enough to be kept."""

@@ -1,0 +1,1 @@
+"""What keeps a store small and takes parts of it elsewhere: reachability, vacuum, sizes, export."""
