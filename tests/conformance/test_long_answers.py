@@ -11,7 +11,7 @@ from statebook.model.openai.chat.accumulate import Accumulator as ChatAccumulato
 from statebook.model.openai.responses.accumulate import Accumulator as ResponsesAccumulator
 from statebook.protocol.models import Completion, Metered, ReasoningDelta, TextDelta, Usage
 
-pytestmark = pytest.mark.slow  # many conversations with a server
+pytestmark = pytest.mark.slow  # answers of a hundred thousand pieces
 
 WORDS = ("word ", "Hm. ", '\\"{x ')
 """What text, reasoning and arguments are made of."""

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from statebook.state.snapshots.contents.cutting import memory_cuts, stream_cuts, without_frames
+from statebook.state.snapshots.pickling.trial import distinct_dicts
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -61,3 +62,18 @@ def test_memory_is_cut_by_rows_and_megabytes(size, row):
     assert all(end - start <= 1 << 20 for start, end in cuts)
     if row >= 1 << 16:
         assert {start for start, _ in cuts} >= set(range(0, size, row))
+
+
+def test_the_views_that_classes_give_of_their_attributes_are_not_counted_as_dicts():
+    """Each is made for the asking and gone at once: counted by identity, there were now one of them and now two."""
+    shared = Holder()
+    met = [Holder, Other, shared, vars(shared), {}]
+    assert distinct_dicts({id(each): (n, each) for n, each in enumerate(met)}) == 2
+
+
+class Holder:
+    pass
+
+
+class Other:
+    pass

@@ -16,7 +16,6 @@ from packed import PackedChunks
 from statebook.errors import StoreDamaged, UsageError
 from statebook.state.interrupt import undisturbed
 from statebook.state.snapshots import Manifest, SnapshotBudget, Snapshots
-from statebook.state.snapshots.pickling.trial import distinct_dicts
 from statebook.state.snapshots.seams import digest_of
 
 PANDAS_3 = pytest.mark.skipif(
@@ -392,18 +391,3 @@ def test_a_thread_of_the_users_makes_every_variable_looked_at(book):
     finally:
         wait.set()
         thread.join()
-
-
-def test_the_views_that_classes_give_of_their_attributes_are_not_counted_as_dicts():
-    """Each is made for the asking and gone at once: counted by identity, there were now one of them and now two."""
-    shared = Holder()
-    met = [Holder, Other, shared, vars(shared), {}]
-    assert distinct_dicts({id(each): (n, each) for n, each in enumerate(met)}) == 2
-
-
-class Holder:
-    pass
-
-
-class Other:
-    pass

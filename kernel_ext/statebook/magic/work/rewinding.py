@@ -15,7 +15,6 @@ from statebook.ids import checkpoint_name
 from statebook.magic.grammar.rewinding import memory_numbers
 from statebook.magic.host import Host
 from statebook.protocol.journal.lines import HeadMoved
-from statebook.session.keeping.undoing import UNKEPT
 from statebook.session.keeping.undoing import undo as undo_of
 from statebook.session.rewinding.move import move
 from statebook.session.rewinding.move import redo as returned
@@ -80,8 +79,7 @@ async def undo(host: Host, flags: Flags) -> None:
             lambda: undo_of(session.store, session.settings, variables, flags.cells)
         )
         target = replace(point(session.store, checkpoint_name(found.to)), variables=found.snapshot)
-        steps = [cell if cell.startswith(UNKEPT) else f"`{cell}`" for cell in found.cells]
-        told = [*(f"Taken back: {step}." for step in steps), "Files stay as they are: only variables go back."]
+        told = [*(f"Taken back: {step}." for step in found.told), "Files stay as they are: only variables go back."]
         preview = await host.bridge.on_main_thread(lambda: foresee(session, parts, target, ("variables",), how="undo"))
         preview = replace(preview, notes=(*preview.notes, *told))
         await _carry_out(host, session, flags, preview, asked=False)

@@ -13,9 +13,6 @@ from statebook.store.store import Store
 
 from .variables import Variables
 
-UNKEPT = "what ran after"
-"""How the name of a step begins that no checkpoint of a cell tells."""
-
 
 @dataclass(frozen=True, slots=True)
 class Undo:
@@ -25,6 +22,8 @@ class Undo:
     snapshot: str
     cells: tuple[str, ...]
     """The steps that are taken back, newest first: ``In [5]: df = df.dropna()``, or what was not kept by itself."""
+    told: tuple[str, ...]
+    """The same for people, code marked as such."""
 
 
 def undo(store: Store, settings: Settings, variables: Variables | None, cells: int = 1) -> Undo:
@@ -47,13 +46,19 @@ def undo(store: Store, settings: Settings, variables: Variables | None, cells: i
         raise UsageError(
             f"The variables before {found[-1].name} were not kept.", "`%agent checkpoints` shows what was."
         )
-    return Undo(to, snapshot, tuple(step.name for step in found))
+    return Undo(to, snapshot, tuple(step.name for step in found), tuple(step.told for step in found))
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
     name: str
     to: int
+    kept: bool
+    """Whether it is a cell that was kept, whose name is its code."""
+
+    @property
+    def told(self) -> str:
+        return f"`{self.name}`" if self.kept else self.name
 
 
 def _steps(at: SnapshotsAt, variables: Variables | None) -> Iterator[_Step]:
@@ -63,18 +68,18 @@ def _steps(at: SnapshotsAt, variables: Variables | None) -> Iterator[_Step]:
     if variables is None or True not in ordinary:
         return
     if variables.differs(back[0].snapshot):
-        yield _Step(_unkept(back), back[0].checkpoint)
+        yield _Step(_unkept(back), back[0].checkpoint, kept=False)
     for number in range(len(back) - ordinary[::-1].index(True)):
         newer, older = back[number], back[number + 1] if number + 1 < len(back) else None
         if ordinary[number]:
-            yield _Step(newer.label, older.checkpoint if older is not None else 0)
+            yield _Step(newer.label, older.checkpoint if older is not None else 0, kept=True)
         elif older is not None and _differ(variables, newer.snapshot, older.snapshot):
-            yield _Step(_unkept(back[number + 1 :]), older.checkpoint)
+            yield _Step(_unkept(back[number + 1 :]), older.checkpoint, kept=False)
 
 
 def _unkept(before: Sequence[CheckpointMade]) -> str:
     last = next(event.label for event in before if event.reason == "cell" and event.label)
-    return f"{UNKEPT} {last.partition(':')[0]} and was not kept by itself"
+    return f"what ran after {last.partition(':')[0]} and was not kept by itself"
 
 
 def _differ(variables: Variables, newer: str, older: str) -> bool:

@@ -169,8 +169,7 @@ class Variables:
         found, seen = self.find(name), self._touched
         self._touched = EVERYTHING  # where it fails
         outcomes = self._live().foresee(found.manifest, plain=not found.trusted, budget=self._room(), seen=seen)
-        self._touched = frozenset()
-        self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
+        self._all_seen()
         return outcomes
 
     def differs(self, name: str) -> bool:
@@ -205,8 +204,7 @@ class Variables:
         own = latest is prepared.manifest and found is not None and self._seal.owns(found.chain)
         self._rows.go_on_from(found.base if own and found is not None else None)
         if own:
-            self._touched = frozenset()
-            self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
+            self._all_seen()
         else:
             self._live().start_over()
             self.newest_capture = None
@@ -243,6 +241,11 @@ class Variables:
                 kernel.namespace, self._store.chunks, hidden=kernel.hidden, environment=kernel.environment
             )
         return self._snapshots
+
+    def _all_seen(self) -> None:
+        """The variables are now what was looked at or swapped in last."""
+        self._touched = frozenset()
+        self.newest_capture = Capture(self._live().last, (), (), 0, 0.0)
 
     def _with_cells(self, manifest: Manifest) -> Manifest:
         """With the cell that made each variable that could not be captured, where it is among those that ran."""
